@@ -1,0 +1,34 @@
+# What every run shares. Children set default_hooks.checkpoint.interval and the like.
+default_scope = 'mmseg'
+custom_imports = dict(imports=[
+    'nonlocal_zoo.adapters.mm', 'nonlocal_zoo.datasets', 'nonlocal_zoo.engine'
+])
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+
+log_level = 'INFO'
+log_processor = dict(by_epoch=False)
+# No name: mmengine then takes the experiment's. With one name for all, a second run in the same
+# process would write into the folder of the first.
+visualizer = dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='AtomicCheckpointHook',
+        by_epoch=False,
+        interval=1000,
+        max_keep_ckpts=2,
+        save_best='mIoU'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='SegVisualizationHook', draw=True, interval=25),
+    # Here and not in custom_hooks, a list, which a child with hooks of its own would replace.
+    history=dict(type='SafeHistoryHook'),
+    curves=dict(type='CurvesHook'))
+
+load_from = None
+resume = False

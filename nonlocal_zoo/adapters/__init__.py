@@ -1,0 +1,5 @@
+"""Ways into other people's networks. Host packages are imported in their own folder only."""
+
+from .insert import insert_block, insert_blocks
+
+__all__ = ["insert_block", "insert_blocks"]

@@ -1,0 +1,26 @@
+"""mmengine's world: importing this registers blocks, head and backbone for mmseg and mmdet.
+
+In a config: ``custom_imports = dict(imports=["nonlocal_zoo.adapters.mm"])``.
+Everything is in mmengine's root registry, which mmseg and mmdet both search.
+"""
+
+try:
+    import mmcv  # noqa: F401
+    import mmengine  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"{error}. The mm adapters need the extra: pip install 'nonlocal_zoo[seg]'"
+    ) from error
+
+from .ops import install
+
+install()  # before the first import of mmseg or mmdet
+
+from . import backbone, plugins  # noqa: E402, F401
+
+try:
+    import mmseg  # noqa: F401
+except ImportError:
+    pass  # mmdet alone: no decode heads
+else:
+    from . import chain, head  # noqa: F401

@@ -1,0 +1,69 @@
+"""A stand-in for ``mmcv._ext``, the compiled half of mmcv that ``mmcv-lite`` leaves out.
+
+mmsegmentation 1.2.2 and mmdetection 3.3.0 import ``mmcv.ops`` unguarded (``mmseg/models/losses/
+focal_loss.py``, ``mmdet/structures/mask/structures.py``, ...), and ``mmcv.ops`` imports
+``mmcv._ext`` and asks it for each op by name. So without the compiled module nothing of theirs can
+be imported, although most models never call one of its ops.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+NAME = "mmcv._ext"
+INSTALL = (
+    "pip uninstall -y mmcv-lite && pip install 'setuptools<81' wheel ninja && "
+    'CFLAGS="-O1 -g0" MMCV_WITH_OPS=1 MAX_JOBS=2 '
+    "pip install --no-build-isolation --no-binary mmcv mmcv==2.1.0"
+)
+
+
+class MissingOpError(RuntimeError):
+    """A compiled op of mmcv was called where only ``mmcv-lite`` is installed.
+
+    Not an ImportError: mmseg guards some of its uses by ``except ImportError`` and would go on
+    without a word.
+    """
+
+
+class StandIn(ModuleType):
+    """A module that has every op. An op that is not set as an attribute raises when it is called.
+
+    ``mmcv.utils.ext_loader.load_ext`` asserts that each op is there, so all names must be found.
+    """
+
+    def __getattr__(self, op: str) -> Callable:
+        if op.startswith("__"):  # __path__, __file__, ...: Python asks for these, not mmcv
+            raise AttributeError(f"module {self.__name__!r} has no attribute {op!r}")
+
+        def missing(*args: object, **kwargs: object) -> None:
+            raise MissingOpError(
+                f"the op {op!r} needs the compiled mmcv, and only mmcv-lite is installed. "
+                f"Install it with: {INSTALL}"
+            )
+
+        missing.__name__ = op
+        return missing
+
+
+def install() -> ModuleType:
+    """Makes ``mmcv._ext`` importable, and returns it: the compiled one where there is one.
+
+    Call it before the first import of mmseg or mmdet. A second call changes nothing.
+
+    Raises:
+        ImportError: mmcv is not installed at all, or its compiled module is there and broken.
+    """
+    try:
+        return importlib.import_module(NAME)
+    except ModuleNotFoundError as error:
+        if error.name != NAME:
+            raise
+    stand_in = StandIn(NAME, __doc__)
+    # pkgutil.find_loader("mmcv._ext"), mmengine's test for a full mmcv, raises without a spec, and
+    # rightly says no to one without a loader.
+    stand_in.__spec__ = ModuleSpec(NAME, loader=None, origin=__file__)
+    sys.modules[NAME] = stand_in
+    return stand_in

@@ -1,0 +1,60 @@
+"""What an affinity is: node features in, graph operator out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import nn
+
+from ..operators import GraphOperator
+from ..registry import choose
+from ..signal import GraphSignal
+
+
+class Affinity(nn.Module, ABC):
+    """A: features of the nodes -> graph operator. Subclasses give ``kernel``.
+
+    Args:
+        symmetrize: use (A + A') / 2.
+        normalize: None, "sym" for D^(-1/2) A D^(-1/2), "rw" for D^(-1) A; after symmetrising.
+        nonnegative: whether the entries of the kernel are, so that degrees cannot cancel.
+
+    Raises:
+        ValueError: a normalisation of a kernel whose entries may be negative.
+    """
+
+    formula: ClassVar[str] = ""  # of A_ij, for tables
+    uses_grid: ClassVar[bool] = False  # whether the nodes must be those of an image, unpadded
+    width: int | None = None  # channels that features must have, where A acts on channels too
+
+    def __init__(
+        self, symmetrize: bool = False, normalize: str | None = None, nonnegative: bool = True
+    ) -> None:
+        super().__init__()
+        choose("normalize", normalize, [None, "sym", "rw"])
+        if normalize and not nonnegative:
+            raise ValueError(
+                f"normalize={normalize!r} needs an affinity with non-negative entries; "
+                f"{type(self).__name__} has negative ones. Allowed: None"
+            )
+        self.symmetrize, self.normalize = symmetrize, normalize
+        self.nonnegative = nonnegative
+
+    @abstractmethod
+    def kernel(self, signal: GraphSignal) -> GraphOperator:
+        """The operator before it is symmetrised and normalised."""
+
+    def forward(self, signal: GraphSignal) -> GraphOperator:
+        if self.uses_grid and (signal.grid is None or signal.mask is not None):
+            raise ValueError(
+                f"{type(self).__name__} needs the nodes of an image; grid={signal.grid}, "
+                f"mask {'is' if signal.mask is not None else 'not'} given; allowed: a grid, no mask"
+            )
+        operator = self.kernel(signal)
+        if self.symmetrize:
+            operator = operator.symmetrize()
+        return operator.normalize(self.normalize) if self.normalize else operator
+
+    def extra_repr(self) -> str:
+        return f"symmetrize={self.symmetrize}, normalize={self.normalize!r}"

@@ -1,0 +1,73 @@
+"""Every channel at every position hears every other."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ..operators import GraphOperator, GroupNodes, LowRank
+from ..precision import at_least_float32
+from ..registry import AFFINITIES
+from ..signal import GraphSignal
+from .base import Affinity
+from .pair import Pair
+
+
+@AFFINITIES.register("compact")
+class Compact(Affinity):
+    """A_ij = k(theta_i, phi_j) on the N c / g pairs (position, channel) of each channel group.
+
+    Scalars have low-rank kernels: the dot product theta_i phi_j has rank 1, the Gaussian RBF
+    exp(-gamma (theta_i - phi_j)^2) in its Taylor series has
+    sum_{p=0..P} beta (2 gamma)^p / p! theta_i^p phi_j^p, of rank P + 1.
+
+    Args:
+        channels, inner_channels, bias: of theta and phi.
+        groups: g, a divisor of c.
+        order: P; None is the dot product.
+        gamma: of the RBF.
+
+    Source: Yue et al., "Compact Generalized Non-local Network", NeurIPS 2018, Eqs. 7 and 11 to
+    13; SNL-Classification/model/nls/cgnl.py, whose beta is exp(-2 gamma) in place of
+    exp(-gamma (theta^2 + phi^2)), and whose kernel is computed in float32.
+    """
+
+    formula = "k(θ_ic, φ_jd) on N·c/g nodes"
+
+    def __init__(
+        self,
+        channels: int,
+        inner_channels: int,
+        bias: bool = True,
+        groups: int = 1,
+        order: int | None = None,
+        gamma: float = 1e-4,
+        symmetrize: bool = False,
+    ) -> None:
+        super().__init__(symmetrize, nonnegative=False)
+        if inner_channels % groups:
+            raise ValueError(
+                f"groups={groups}; allowed: a divisor of inner_channels={inner_channels}"
+            )
+        if order is not None and (order < 0 or gamma <= 0):
+            raise ValueError(f"order={order}, gamma={gamma}; allowed: order >= 0, gamma > 0")
+        self.pair = Pair(channels, inner_channels, bias)
+        self.groups, self.order, self.width = groups, order, inner_channels
+        self.gamma = gamma
+
+    def kernel(self, signal: GraphSignal) -> GraphOperator:
+        theta, phi = (GroupNodes.nodes(at_least_float32(x), self.groups) for x in self.pair(signal))
+        if self.order is not None:
+            powers = torch.arange(self.order + 1, device=theta.device)
+            weights = [
+                math.exp(-self.gamma) * math.sqrt((2 * self.gamma) ** p / math.factorial(p))
+                for p in range(self.order + 1)
+            ]
+            roots = torch.tensor(weights, dtype=theta.dtype, device=theta.device)
+            theta, phi = theta**powers * roots, phi**powers * roots
+            if signal.mask is not None:  # 0^0 = 1: padded nodes would speak
+                real = signal.mask.unsqueeze(-1).expand(-1, -1, self.width)
+                real = GroupNodes.nodes(real, self.groups)
+                theta, phi = torch.where(real, theta, 0), torch.where(real, phi, 0)
+        return GroupNodes(LowRank(theta, phi), self.groups)

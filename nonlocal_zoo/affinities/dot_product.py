@@ -1,0 +1,40 @@
+"""Embedded dot products: low rank, of any sign."""
+
+from __future__ import annotations
+
+from ..operators import GraphOperator, LowRank
+from ..registry import AFFINITIES
+from ..signal import GraphSignal
+from .base import Affinity
+from .pair import Pair
+
+
+@AFFINITIES.register("dot_product")
+class DotProduct(Affinity):
+    """A_ij = theta(x_i) . phi(x_j) / N, of rank c.
+
+    Args:
+        channels, inner_channels, bias: of theta and phi.
+        subsample: keys max-pooled by 2 along each image axis; N counts what is left.
+        symmetrize: see Affinity. Entries may be negative, so there is no degree to divide by.
+
+    Source: Wang et al., "Non-local Neural Networks", CVPR 2018, Eq. 4.
+    """
+
+    formula = "θ(x_i)·φ(x_j)/N"
+
+    def __init__(
+        self,
+        channels: int,
+        inner_channels: int,
+        bias: bool = True,
+        subsample: bool = False,
+        symmetrize: bool = False,
+    ) -> None:
+        super().__init__(symmetrize, nonnegative=False)
+        self.pair = Pair(channels, inner_channels, bias, subsample=subsample)
+
+    def kernel(self, signal: GraphSignal) -> GraphOperator:
+        theta, phi = self.pair(signal)
+        count = signal.count if phi.shape[1] == theta.shape[1] else phi.shape[1]
+        return LowRank(theta, phi / count)

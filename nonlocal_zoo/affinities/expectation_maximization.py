@@ -1,0 +1,89 @@
+"""Attention through a few bases that EM finds in the image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..layers import l2_normalize
+from ..operators import GraphOperator, LowRank, chain_matmul
+from ..precision import at_least_float32
+from ..registry import AFFINITIES
+from ..signal import GraphSignal
+from .base import Affinity
+
+
+@AFFINITIES.register("expectation_maximization")
+class ExpectationMaximization(Affinity):
+    """A = Z diag(1/|mu_k|) (Z D^-1)', of rank K, with Z (N, K) = softmax_k(x_i . mu_k).
+
+    T rounds of E (Z from the bases mu) and M (mu_k = weighted mean of x, of unit length) find Z;
+    then A x = Z mu', each node rebuilt from the bases. D are the column sums of Z.
+
+    The gradient goes through all rounds. mmseg's EMAModule wraps them in no_grad, and so passes
+    none to the features at all.
+
+    Args:
+        channels: C.
+        bases: K.
+        rounds: T.
+        momentum: of the moving average of the bases, the start of the next image's EM; over
+            distributed processes the bases are averaged.
+        symmetrize, normalize: see Affinity.
+
+    Source: Li et al., "Expectation-Maximization Attention Networks", ICCV 2019, Eqs. 11 to 14;
+    mmseg/models/decode_heads/ema_head.py.
+    """
+
+    formula = "Z (Z D⁻¹|μ|⁻¹)', Z = softmax_k(x_i·μ_k)"
+
+    def __init__(
+        self,
+        channels: int,
+        bases: int = 64,
+        rounds: int = 3,
+        momentum: float = 0.1,
+        symmetrize: bool = False,
+        normalize: str | None = None,
+    ) -> None:
+        super().__init__(symmetrize, normalize)
+        if bases < 1 or rounds < 1 or not 0 <= momentum <= 1:
+            raise ValueError(
+                f"bases={bases}, rounds={rounds}, momentum={momentum}; allowed: "
+                ">= 1, >= 1 and in [0, 1]"
+            )
+        self.rounds, self.momentum = rounds, momentum
+        self.register_buffer("bases", torch.empty(channels, bases))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Random directions."""
+        self.bases.normal_()
+        self.bases.copy_(l2_normalize(self.bases, dim=0))
+
+    def kernel(self, signal: GraphSignal) -> GraphOperator:
+        x = at_least_float32(signal.zero_padding(signal.x))
+        bases = self.bases.to(x.dtype, copy=True).expand(x.shape[0], -1, -1)  # kept for backward
+        for _ in range(self.rounds - 1):
+            bases = l2_normalize(chain_matmul(x.mT, self._shares(x, bases, signal)[1]), dim=1)
+        shares, columns = self._shares(x, bases, signal)
+        means = chain_matmul(x.mT, columns)  # (B, C, K)
+        if self.training:
+            self._remember(l2_normalize(means.detach(), dim=1))
+        length = means.norm(dim=1, keepdim=True).clamp(min=1e-12)  # that of l2_normalize
+        return LowRank(shares, columns / length, nonnegative=True)
+
+    @staticmethod
+    def _shares(x: Tensor, bases: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor]:
+        """Z (B, N, K), and Z D^-1 with columns that sum to one."""
+        shares = signal.zero_padding(chain_matmul(x, bases).softmax(2))
+        return shares, shares / shares.sum(1, keepdim=True).clamp(min=1e-12)
+
+    @torch.no_grad()
+    def _remember(self, bases: Tensor) -> None:
+        mean = bases.mean(0)
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(mean)
+            mean /= torch.distributed.get_world_size()
+        mean = l2_normalize(mean, dim=0).to(self.bases.dtype)
+        self.bases.lerp_(mean, self.momentum)

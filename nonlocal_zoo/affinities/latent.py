@@ -1,0 +1,72 @@
+"""Latent nodes: the low-rank kernel of LatentGNN."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..layers import Projection, l2_normalize
+from ..operators import GraphOperator, GroupChannels, LowRank, chain_matmul
+from ..registry import AFFINITIES
+from ..signal import GraphSignal
+from .base import Affinity
+
+
+@AFFINITIES.register("latent")
+class Latent(Affinity):
+    """A = Psi_r F Psi_s': visible nodes -> d latent nodes -> visible nodes, of rank d.
+
+    Psi = norm(relu(bn(x W))), (N, d); the latent nodes are Z = Psi_s' X, and
+    F_kl = softmax_l(cos(z_k, z_l)).
+
+    Args:
+        channels: C of the features.
+        dim: d, the number of latent nodes.
+        shared: one Psi for both directions, its rows of unit length ("symmetric" in the official
+            code, although A = A' does not hold: F is a row softmax). Otherwise Psi_s and Psi_r
+            have their own weights and unit columns and rows in turn ("asymmetric").
+        groups: g kernels of dim d, each on its own C / g channels.
+        symmetrize, normalize: see Affinity.
+
+    Source: Zhang, Yan, He, "LatentGNN", ICML 2019, Eqs. 5 to 13; lib/latentgnn_v1.py,
+    ``LatentGNN_Kernel``. The paper writes Psi(X)' for both directions, the code's default has
+    two sets of weights.
+    """
+
+    formula = "Ψ F Ψ', F = softmax(cos(Ψ'X))"
+
+    def __init__(
+        self,
+        channels: int,
+        dim: int = 100,
+        shared: bool = False,
+        groups: int = 1,
+        symmetrize: bool = False,
+        normalize: str | None = None,
+    ) -> None:
+        super().__init__(symmetrize, normalize)
+
+        def psi() -> Projection:
+            return Projection(
+                channels, dim * groups, bias=False, norm="batch", activation="relu", groups=groups
+            )
+
+        self.send = psi()
+        self.receive = None if shared else psi()
+        self.groups = groups
+
+    def kernel(self, signal: GraphSignal) -> GraphOperator:
+        send = self._kernels(signal, signal.x, self.send)
+        if self.receive is None:
+            send = receive = l2_normalize(send, dim=2)
+        else:
+            receive = self._kernels(signal, signal.receivers, self.receive)
+            send, receive = l2_normalize(send, dim=1), l2_normalize(receive, dim=2)
+        x = GroupChannels.split(signal.x, self.groups).to(send.dtype)
+        latent = l2_normalize(chain_matmul(send.mT, x), dim=2)
+        core = chain_matmul(latent, latent.mT).softmax(-1)
+        operator = LowRank(receive, send, core, nonnegative=True)
+        return operator if self.groups == 1 else GroupChannels(operator, self.groups)
+
+    def _kernels(self, signal: GraphSignal, features: Tensor, psi: Projection) -> Tensor:
+        """psi of the features, one kernel's after the other's: (B g, N, d)."""
+        return GroupChannels.split(signal.zero_padding(psi(features)), self.groups)

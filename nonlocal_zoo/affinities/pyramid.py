@@ -1,0 +1,66 @@
+"""Few keys: the cells of a spatial pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..layers import Projection
+from ..operators import GraphOperator, GridAverage, Softmax
+from ..registry import AFFINITIES
+from ..signal import GraphSignal
+from .base import Affinity
+
+
+@AFFINITIES.register("pyramid")
+class Pyramid(Affinity):
+    """A = softmax(theta(x) (P phi(x))' / sqrt(c)) P, with P averages over the cells of a pyramid.
+
+    N x S times S x N with S about 110: linear in N. Averaging is linear, so that P v is what the
+    values are pooled to, and A is square: every filter works on it. Rows sum to one.
+
+    Args:
+        channels, inner_channels, bias: of theta and phi, each followed by batch norm and relu.
+        sizes: cells along each axis of the grid.
+        shared: theta = phi.
+        symmetrize, normalize: see Affinity.
+
+    Raises:
+        ValueError: the nodes are not those of an image.
+
+    Source: Zhu et al., "Asymmetric Non-local Neural Networks for Semantic Segmentation", ICCV
+    2019, Eqs. 6 to 8 (APNB); SNL-Classification/model/nls/anl.py. With receivers of their own
+    (``GraphSignal.receiver``, the high-level features) it is AFNB, Eq. 9.
+    """
+
+    uses_grid = True
+    formula = "softmax(θ(X)(Pφ(X))'/√c) P"
+
+    def __init__(
+        self,
+        channels: int,
+        inner_channels: int,
+        bias: bool = True,
+        sizes: Sequence[int] = (1, 3, 6, 8),
+        shared: bool = True,
+        symmetrize: bool = False,
+        normalize: str | None = None,
+    ) -> None:
+        super().__init__(symmetrize, normalize)
+
+        def embedding() -> Projection:
+            return Projection(channels, inner_channels, bias, norm="batch", activation="relu")
+
+        self.phi = embedding()
+        self.theta = None if shared else embedding()
+        self.sizes, self.scale = tuple(sizes), inner_channels**-0.5
+
+    def kernel(self, signal: GraphSignal) -> GraphOperator:
+        phi = self.phi(signal.x)
+        if self.theta is None and signal.receiver is None:
+            theta = phi
+        else:
+            theta = (self.theta or self.phi)(signal.receivers)
+        pool = GridAverage(phi.shape[0], signal.grid, self.sizes, phi.dtype, phi.device)
+        operator = Softmax(theta * self.scale, pool.matmul(phi)) @ pool
+        operator.bounded = True  # both are row-stochastic
+        return operator

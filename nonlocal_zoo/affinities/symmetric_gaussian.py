@@ -1,0 +1,52 @@
+"""The embedded Gaussian kernel with symmetric scores."""
+
+from __future__ import annotations
+
+import torch
+
+from ..operators import GraphOperator, Softmax
+from ..registry import AFFINITIES, choose
+from ..signal import GraphSignal
+from .base import Affinity
+from .pair import Pair
+
+
+@AFFINITIES.register("symmetric_gaussian")
+class SymmetricGaussian(Affinity):
+    """A = D^(-1/2) exp(S) D^(-1/2), S_ij = (theta_i . phi_j + phi_i . theta_j) / (2 sqrt(c)).
+
+    What SNL asks of an affinity (symmetric, non-negative, degree-normalised) for the Gaussian
+    kernel, streamed in O(N) memory: S = [theta, phi] [phi, theta]' / 2, and the degrees stay
+    logarithms. normalize="rw" gives softmax_j(S_ij).
+
+    Args:
+        channels, inner_channels, bias: of theta and phi.
+        scale: divide the scores by sqrt(c).
+        normalize: "sym" or "rw"; exp(S) alone overflows.
+
+    Source: Zhu et al., "Unifying Nonlocal Blocks for Neural Networks", ICCV 2021, section 3
+    (its code has the dot product only).
+    """
+
+    formula = "D^-½ exp((θ_i·φ_j+φ_i·θ_j)/2√c) D^-½"
+
+    def __init__(
+        self,
+        channels: int,
+        inner_channels: int,
+        bias: bool = True,
+        scale: bool = True,
+        normalize: str = "sym",
+    ) -> None:
+        choose("normalize", normalize, ["sym", "rw"])
+        super().__init__(symmetrize=False, normalize=normalize)
+        self.pair = Pair(channels, inner_channels, bias)
+        # Each embedding takes the root, so that S_ij and S_ji are rounded alike: with 1/2 on one
+        # side exp(S_ij - l_i / 2 - l_j / 2) overflows in half precision.
+        self.root = (inner_channels**-0.5 / 2 if scale else 0.5) ** 0.5
+
+    def kernel(self, signal: GraphSignal) -> GraphOperator:
+        theta, phi = (embedding * self.root for embedding in self.pair(signal))
+        query = torch.cat([theta, phi], dim=-1)
+        key = torch.cat([phi, theta], dim=-1)
+        return Softmax.exponential(query, key, signal.mask)

@@ -1,0 +1,178 @@
+"""The skeleton that every block shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from ..layers import Projection
+from ..operators import GraphOperator
+from ..registry import FILTERS, choose
+from ..signal import GraphSignal
+from .embedding import EMBEDDINGS, UnitEmbedding
+from .init import initialize
+from .parts import (
+    Config,
+    build_affinities,
+    check_counts,
+    check_start,
+    check_width,
+    one_for_each,
+)
+from .unit import Unit
+
+
+class NonLocalBlock(nn.Module):
+    """An affinity, a graph filter over it, and the fusion with the input.
+
+    A_m = affinity_m(x); z = x W_z; y = x + gamma * act(norm(sum_m g_m(A_m) z)).
+    With ``stages`` > 1 the affinities stay and values, filters and fusion repeat.
+
+    Args:
+        in_channels: C of input and output; None, any, where no part has a weight for it.
+        affinity: name or dict of an affinity, or a list of them (kernels, summed after filters
+            of their own: matrix weights).
+        graph_filter: name or dict of a filter, or a list of one for each affinity.
+        reduction: inner channels are max(C // reduction, 1), unless ``inner_channels`` is given.
+        inner_channels: c of the embeddings and of z.
+        stages: rounds of filtering over the same affinities.
+        embedding: None, or "unit" / "unit_pair": affinities and values then both read
+            UnitEmbedding(x), and there is no W_z.
+        values: whether there is a W_z; without it z = x.
+        gate: name or dict of a filter h over the first affinity: x * sigmoid(h) in place of x.
+        recurrence: times that the whole block is applied, with the same weights.
+        bias: of the projections in affinities, values and filters.
+        norm: "batch", "group", "layer" (a name or a dict) or None, after the filter.
+        activation: "relu" or None, after the norm.
+        residual: add the input.
+        residual_scale: learnt scalar gamma that starts at zero.
+        zero_init: last norm (or, without one, the filters) start at zero.
+        subsample: keys and values max-pooled by 2 along each image axis.
+        init: "default", "normal" or "fan_out", see blocks/init.py.
+
+    Shapes: (B, C, L), (B, C, H, W), (B, C, T, H, W) -> the same.
+
+    Raises:
+        UnknownNameError, TypeError, ValueError: an argument is not known, with what is allowed.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | None,
+        affinity: Config | Sequence[Config] = "embedded_gaussian",
+        graph_filter: Config | Sequence[Config] = "adjacency",
+        reduction: int = 2,
+        inner_channels: int | None = None,
+        stages: int = 1,
+        embedding: str | None = None,
+        values: bool = True,
+        gate: Config | None = None,
+        recurrence: int = 1,
+        bias: bool = True,
+        norm: str | dict | None = None,
+        activation: str | None = None,
+        residual: bool = True,
+        residual_scale: bool = False,
+        zero_init: bool = False,
+        subsample: bool = False,
+        init: str = "default",
+    ) -> None:
+        super().__init__()
+        check_counts(
+            in_channels=1 if in_channels is None else in_channels,
+            reduction=reduction,
+            inner_channels=1 if inner_channels is None else inner_channels,
+            stages=stages,
+            recurrence=recurrence,
+        )
+        check_start(zero_init, activation, residual, residual_scale)
+        self.in_channels, self.recurrence = in_channels, recurrence
+        self.zero_init, self.init = zero_init, init
+        inner = inner_channels or max((in_channels or 1) // reduction, 1)
+        choose("embedding", embedding, [None, *EMBEDDINGS])
+        self.embedding = None
+        if embedding:
+            self.embedding = UnitEmbedding(in_channels, inner, pair=EMBEDDINGS[embedding])
+        self.affinities = build_affinities(
+            affinity, inner if embedding else in_channels, inner, bias, subsample
+        )
+        project = values and not embedding
+        width = inner if project or embedding else in_channels  # of z
+        check_width(self.affinities, width)
+        make_filter = partial(
+            FILTERS.build,
+            in_channels=width,
+            out_channels=in_channels,
+            inner_channels=inner,
+            bias=bias,
+        )
+        self.units = nn.ModuleList(
+            Unit(
+                Projection(in_channels, inner, bias) if project else None,
+                [make_filter(g) for g in one_for_each(graph_filter, self.affinities)],
+                make_filter(gate) if gate else None,
+                in_channels,
+                norm,
+                activation,
+                residual,
+                residual_scale,
+                subsample,
+            )
+            for _ in range(stages)
+        )
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Draws all weights anew. Hosts that re-initialise their children call this after it."""
+        initialize(self, self.init, self.zero_init)
+
+    @property
+    def starts_at_zero(self) -> bool:
+        """Whether the block is the identity when initialised."""
+        unit = self.units[0]
+        return unit.gate is None and (unit.gamma is not None or self.zero_init)
+
+    def operators(self, x: Tensor) -> list[GraphOperator]:
+        """The graph operators, one for each affinity, that this input gives."""
+        return self._operators(self._embed(GraphSignal.from_grid(x)))
+
+    def operator(self, x: Tensor) -> GraphOperator:
+        """The graph operator that this input gives.
+
+        Raises:
+            ValueError: the block has several affinities; take ``operators``.
+        """
+        operators = self.operators(x)
+        if len(operators) > 1:
+            raise ValueError(
+                f"this block has {len(operators)} affinities with filters of their own, not one "
+                "operator; use block.operators(x)"
+            )
+        return operators[0]
+
+    def _embed(self, signal: GraphSignal) -> GraphSignal:
+        return signal if self.embedding is None else self.embedding(signal)
+
+    def _operators(self, signal: GraphSignal) -> list[GraphOperator]:
+        return [affinity(signal) for affinity in self.affinities]
+
+    def propagate(self, signal: GraphSignal) -> Tensor:
+        """The block on any set of nodes: (B, N, C) -> (B, N, C)."""
+        embedded = self._embed(signal)
+        operators = self._operators(embedded)
+        nodes = self.units[0](operators, embedded, signal.receivers)
+        for unit in self.units[1:]:
+            nodes = unit(operators, self._embed(signal.with_x(nodes)), nodes)
+        return nodes
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() < 3 or self.in_channels not in (None, x.shape[1]):
+            raise ValueError(
+                f"input has shape {tuple(x.shape)}; allowed: (B, {self.in_channels}, *spatial)"
+            )
+        signal = GraphSignal.from_grid(x)
+        for _ in range(self.recurrence):
+            signal = signal.with_x(self.propagate(signal))
+        return signal.to_grid(signal.x)

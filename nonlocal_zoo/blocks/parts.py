@@ -1,0 +1,106 @@
+"""What the skeleton is put together from, checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from ..affinities import Affinity
+from ..registry import AFFINITIES, FILTERS, parameters_of
+
+Config = str | dict[str, Any]
+_ANY = inspect.Parameter("channels", inspect.Parameter.KEYWORD_ONLY, default=None)
+
+
+def check_counts(**counts: int) -> None:
+    """Raises ValueError for a count that is no int >= 1, by name."""
+    for field, value in counts.items():
+        if int(value) != value or value < 1:
+            raise ValueError(f"{field}={value!r}; allowed: an int >= 1")
+
+
+def check_start(
+    zero_init: bool, activation: str | None, residual: bool, residual_scale: bool
+) -> None:
+    """Raises ValueError for a start that training cannot leave, or that means nothing."""
+    if zero_init and activation:
+        raise ValueError(
+            f"zero_init=True with activation={activation!r} never leaves zero (the gradient "
+            "of relu at 0 is 0); allowed: residual_scale=True"
+        )
+    if residual_scale and not residual:
+        raise ValueError(
+            "residual_scale=True scales the branch beside a residual; residual=False has none"
+        )
+
+
+def widthless(settings: Mapping[str, Any]) -> bool:
+    """Whether no part of a block with these settings has a weight for each channel."""
+    affinities = [parameters_of(AFFINITIES.get(_name(a))) for a in _as_list(settings["affinity"])]
+    filters = [parameters_of(FILTERS.get(_name(g))) for g in _as_list(settings["graph_filter"])]
+    weighted = any(p.get("channels", _ANY).default is _ANY.empty for p in affinities)
+    weighted |= any("bias" in p for p in filters)
+    return not (weighted or settings["values"] or settings["embedding"] or settings["norm"])
+
+
+def build_affinities(
+    affinity: Config | Sequence[Config], channels: int, inner: int, bias: bool, subsample: bool
+) -> nn.ModuleList:
+    """One affinity, or each of a list.
+
+    Raises:
+        ValueError: ``subsample`` with an affinity that cannot.
+    """
+    configs = _as_list(affinity)
+    if subsample:
+        able = [n for n in AFFINITIES.names() if "subsample" in parameters_of(AFFINITIES.get(n))]
+        for config in configs:
+            if _name(config) not in able:
+                raise ValueError(
+                    f"affinity {_name(config)!r} takes no subsample=True; allowed: {able}"
+                )
+    return nn.ModuleList(
+        AFFINITIES.build(
+            config, channels=channels, inner_channels=inner, bias=bias, subsample=subsample
+        )
+        for config in configs
+    )
+
+
+def check_width(affinities: Sequence[Affinity], width: int) -> None:
+    """Raises ValueError for an affinity over channels whose features have others."""
+    for affinity in affinities:
+        if affinity.width not in (None, width):
+            raise ValueError(
+                f"{type(affinity).__name__} acts on the {affinity.width} channels that it was "
+                f"computed from, and the values have {width}; allowed: values=False for those of "
+                "the input, values=True for inner_channels"
+            )
+
+
+def one_for_each(config: Config | Sequence[Config], affinities: Sequence) -> list[Config]:
+    """Filter configs, one for each affinity.
+
+    Raises:
+        ValueError: a list of another length.
+    """
+    configs = _as_list(config)
+    if isinstance(config, (str, dict)):
+        configs = configs * len(affinities)
+    if len(configs) != len(affinities):
+        raise ValueError(
+            f"graph_filter has {len(configs)} entries; allowed: one, or one for each of the "
+            f"{len(affinities)} affinities"
+        )
+    return configs
+
+
+def _as_list(config: Config | Sequence[Config]) -> list[Config]:
+    return [config] if isinstance(config, (str, dict)) else list(config)
+
+
+def _name(config: Config) -> str | None:
+    return config if isinstance(config, str) else config.get("type")

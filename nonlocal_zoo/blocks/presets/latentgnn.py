@@ -1,0 +1,90 @@
+"""Low rank through latent nodes."""
+
+from .base import Preset
+
+# LatentGNN: Learning Efficient Non-local Relations for Visual Recognition, arXiv 1905.11634
+_LATENT = "Zhang et al., ICML 2019"
+_LATENT_FUSION = dict(graph_filter="adjacency", bias=False, norm="batch", residual_scale=True)
+
+Preset(
+    "latentgnn",
+    "LatentGNNBlock",
+    "LatentGNN",
+    f"{_LATENT}, Eq. 13",
+    "LatentGNNV1(mode='asymmetric', channel_stride=16), the setting nearest to the paper's "
+    "parameter counts",
+    dict(
+        affinity=dict(type="latent", dim=100), embedding="unit_pair", reduction=16, **_LATENT_FUSION
+    ),
+)
+
+Preset(
+    "latentgnn_shared",
+    "LatentGNNSharedBlock",
+    "LatentGNN, one bipartite graph",
+    f"{_LATENT}, Eq. 13",
+    "LatentGNNV1(mode='symmetric', channel_stride=16); its A is not symmetric",
+    dict(
+        affinity=dict(type="latent", dim=100, shared=True),
+        embedding="unit",
+        reduction=16,
+        **_LATENT_FUSION,
+    ),
+)
+
+Preset(
+    "latentgnn_3",
+    "LatentGNN3Block",
+    "LatentGNN, three kernels with matrix weights",
+    f"{_LATENT}, Table 2",
+    "LatentGNNV1(num_kernels=3, channel_stride=16), d = 150, 100, 50",
+    dict(
+        affinity=[dict(type="latent", dim=dim) for dim in (150, 100, 50)],
+        embedding="unit_pair",
+        reduction=16,
+        **_LATENT_FUSION,
+    ),
+)
+
+Preset(
+    "latentgnn_mixture",
+    "LatentGNNMixtureBlock",
+    "LatentGNN, three kernels with scalar weights",
+    f"{_LATENT}, Eq. 14",
+    "none: the official code has matrix weights",
+    dict(
+        affinity=dict(
+            type="mixture",
+            convex=False,
+            kernels=[dict(type="latent", dim=dim) for dim in (150, 100, 50)],
+        ),
+        embedding="unit_pair",
+        reduction=16,
+        **_LATENT_FUSION,
+    ),
+)
+
+Preset(
+    "glore",
+    "GloReBlock",
+    "Global reasoning",
+    "Chen et al., CVPR 2019, Eqs. 3-5",
+    "none equal: the official code has a relu between the latent weights",
+    dict(affinity="reasoning", graph_filter="adjacency", bias=False, norm="batch", zero_init=True),
+)
+
+Preset(
+    "latentgnn_group",
+    "LatentGNNGroupBlock",
+    "LatentGNN, a kernel for each of 8 groups of channels",
+    "the detection repository's configs",
+    "GroupLatentGNN was imported by maskrcnn-benchmark-latentgnn and never released: this is our "
+    "reading of NUM_GROUP = 8, LATENT_DIM = 100, GRAPH_CONV_FLAG = True",
+    {
+        **_LATENT_FUSION,
+        "affinity": dict(type="latent", dim=100, groups=8),
+        "embedding": "unit_pair",
+        "reduction": 1,
+        "graph_filter": "graph_conv",
+    },
+)

@@ -1,0 +1,11 @@
+"""Data sets for mmengine's root registry: CamVid and the synthetic long-range set.
+
+Importing this module registers them, and does nothing else.
+"""
+
+import nonlocal_zoo.adapters.mm  # noqa: F401  (mmseg needs its stand-in for mmcv's compiled ops)
+
+from .camvid import CamVidDataset
+from .synthetic import LongRangeDataset
+
+__all__ = ["CamVidDataset", "LongRangeDataset"]

@@ -1,0 +1,128 @@
+"""What is installed, which known traps it falls into, and the exact way out of each."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+PACKAGES = (
+    "nonlocal_zoo",
+    "torch",
+    "numpy",
+    "setuptools",
+    "mmengine",
+    "mmcv",
+    "mmcv-lite",
+    "mmsegmentation",
+    "mmdet",
+    "ftfy",
+    "regex",
+    "torchvision",
+    "torch-geometric",
+    "pyg-lib",
+    "onedl-mmengine",
+    "onedl-mmcv",
+)
+CONSTRAINED = "-c constraints.txt"
+Found = dict[str, str | None]
+
+
+def found_versions() -> Found:
+    """Version of each package that matters, None where it is not installed."""
+    versions: Found = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _at_least(found: Found, package: str, *least: int) -> bool:
+    numbers = tuple(int(n) for n in re.findall(r"\d+", found[package] or "")[: len(least)])
+    return bool(numbers) and numbers >= least
+
+
+class Trap(NamedTuple):
+    """A known fault of other packages: when it applies, what happens, and the way out."""
+
+    applies: Callable[[Found], bool]
+    what: str
+    fix: str
+
+
+TRAPS = (
+    Trap(
+        lambda f: bool(f["mmcv"] and f["mmcv-lite"]),
+        "mmcv and mmcv-lite are both installed under one import name",
+        "pip uninstall -y mmcv mmcv-lite && pip install mmcv-lite==2.1.0",
+    ),
+    Trap(
+        lambda f: _at_least(f, "mmcv", 2, 2) or _at_least(f, "mmcv-lite", 2, 2),
+        "mmsegmentation 1.2.2 and mmdet 3.3.0 refuse mmcv >= 2.2.0 at import",
+        "pip install mmcv-lite==2.1.0",
+    ),
+    Trap(
+        lambda f: bool(f["mmcv-lite"]) and importlib.util.find_spec("mmcv._ext") is None,
+        "mmcv-lite has no compiled ops, and mmseg fails to import without mmcv._ext",
+        "handled: import nonlocal_zoo.adapters.mm before mmseg (custom_imports in our configs). "
+        "For the ops themselves: pip install 'setuptools<81' wheel ninja && CFLAGS='-O1 -g0' "
+        "MMCV_WITH_OPS=1 pip install --no-build-isolation mmcv==2.1.0",
+    ),
+    Trap(
+        lambda f: bool(f["mmsegmentation"]) and not (f["ftfy"] and f["regex"]),
+        "mmsegmentation imports ftfy and regex and declares neither",
+        "pip install ftfy regex",
+    ),
+    Trap(
+        lambda f: bool(f["mmengine"]) and _at_least(f, "setuptools", 81),
+        "setuptools >= 81 has no pkg_resources, which mmcv's build and old mm tools import",
+        "pip install 'setuptools<81'",
+    ),
+    Trap(
+        lambda f: f["mmengine"] == "0.10.7" and _at_least(f, "torch", 2, 6),
+        "mmengine 0.10.7 cannot load its own checkpoints on torch >= 2.6: it pickles histories",
+        "handled: the hooks of configs/_base_/default_runtime.py write plain tensors",
+    ),
+    Trap(
+        lambda f: f["mmsegmentation"] == "1.2.2",
+        "mmseg's Bottleneck.forward_plugin keeps only the last of several plugins at a position",
+        "handled: nonlocal_zoo.adapters.mm chains them",
+    ),
+    Trap(
+        lambda f: bool(f["torchvision"]) and "+cpu" in (f["torch"] or ""),
+        "torchvision's index wheels do not import beside a CPU torch "
+        "(operator torchvision::nms does not exist)",
+        "pip uninstall -y torchvision; nothing here needs it",
+    ),
+    Trap(
+        lambda f: (
+            bool(f["onedl-mmengine"] and f["mmengine"])
+            or bool(f["onedl-mmcv"] and (f["mmcv"] or f["mmcv-lite"]))
+        ),
+        "onedl-* forks share their import names with the mm packages",
+        "keep one stack: pip uninstall -y onedl-mmengine onedl-mmcv",
+    ),
+    Trap(
+        lambda f: bool(f["torch-geometric"]) and not f["pyg-lib"],
+        "torch-geometric without pyg-lib has no fps, knn, radius, knn_interpolate",
+        "use layers that need none (ChebConv, PointNetConv on given edges, scatter, pools)",
+    ),
+)
+
+
+def report() -> str:
+    """Versions found, and each trap that applies with its fix."""
+    found = found_versions()
+    lines = [f"{package:16s} {number or '-'}" for package, number in found.items()]
+    applying = [trap for trap in TRAPS if trap.applies(found)]
+    lines.append("")
+    lines.append(f"{len(applying)} of {len(TRAPS)} known traps apply here")
+    for trap in applying:
+        lines += [f"- {trap.what}", f"  {trap.fix}"]
+    if not found["mmengine"]:
+        lines.append(f"mm adapters: pip install {CONSTRAINED} 'nonlocal_zoo[seg]'")
+    return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""One step of propagation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from ..operators import GraphOperator
+from ..registry import FILTERS
+from .base import LinearFilter
+
+
+@FILTERS.register("adjacency")
+class Adjacency(LinearFilter):
+    """y = A z W + b: what NL, A2, CC and LatentGNN do. It also takes pooled keys (A not square).
+
+    Args:
+        in_channels, out_channels, bias: of W and b.
+        groups: W is block diagonal with so many blocks.
+    """
+
+    formula = "A z W"
+
+    def __init__(
+        self, in_channels: int, out_channels: int, bias: bool = True, groups: int = 1
+    ) -> None:
+        super().__init__(in_channels, out_channels, terms=1, bias=bias, groups=groups)
+
+    def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
+        yield operator.matmul(z)
+
+    def basis(self, eigenvalues: Tensor) -> Tensor:
+        return eigenvalues.unsqueeze(-1)

@@ -1,0 +1,79 @@
+"""What a graph filter is: an operator and features in, filtered features out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..layers import Projection
+from ..operators import GraphOperator
+
+
+class GraphFilter(nn.Module, ABC):
+    """g: (operator A, features z) -> features y.
+
+    It touches A through ``matmul`` and the functions of A that are built on it (``resolvent``,
+    ``heat``, ``spectrum``), and knows no kind of operator.
+
+    Shapes: z (B, N, c) -> y (B, N, C).
+    """
+
+    formula: ClassVar[str] = ""  # of y, for tables
+
+    @abstractmethod
+    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor: ...
+
+
+class LinearFilter(GraphFilter):
+    """y = sum_k f_k(A) z W_k + b for the functions f_0 .. f_n of a subclass.
+
+    Args:
+        in_channels: c of z.
+        out_channels: C of y.
+        terms: n + 1.
+        bias: whether there is a b.
+        groups: W_k are block diagonal with so many blocks.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, terms: int, bias: bool, groups: int = 1
+    ) -> None:
+        super().__init__()
+        self.weights = nn.ModuleList(
+            Projection(in_channels, out_channels, bias=bias and k == 0, groups=groups)
+            for k in range(terms)
+        )
+
+    @abstractmethod
+    def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
+        """f_k(A) z, one after the other, so that the last can be dropped before the next."""
+
+    @abstractmethod
+    def basis(self, eigenvalues: Tensor) -> Tensor:
+        """f_k(lambda): (n_eigenvalues,) -> (n_eigenvalues, terms)."""
+
+    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor:
+        y = None
+        for weight, term in zip(self.weights, self.terms(operator, z), strict=True):
+            part = weight(term)
+            y = part if y is None else y + part
+        return y
+
+    def response(self, eigenvalues: Tensor) -> Tensor:
+        """Frequency response sum_k f_k(lambda) W_k over eigenvalues of A: (n, C, c).
+
+        In the eigenbasis of a symmetric A, y^(lambda) = response(lambda) z^(lambda), plus b.
+        """
+        weights = torch.stack([projection.matrix() for projection in self.weights])
+        return torch.einsum("nk,kij->nij", self.basis(eigenvalues).to(weights), weights)
+
+
+def check_order(order: int, least: int, field: str = "order") -> int:
+    """Raises ValueError unless ``order`` is an int of at least ``least``."""
+    if not isinstance(order, int) or order < least:
+        raise ValueError(f"{field}={order!r}; allowed: an int >= {least}")
+    return order

@@ -1,0 +1,35 @@
+"""One step of propagation, then GCNet's transform."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..layers import Projection
+from ..operators import GraphOperator
+from ..registry import FILTERS
+from .base import GraphFilter
+
+
+@FILTERS.register("bottleneck")
+class Bottleneck(GraphFilter):
+    """y = relu(layer_norm(A z V + d)) W + b. Not linear, so it has no frequency response.
+
+    Args:
+        in_channels, out_channels: of V and W.
+        inner_channels: columns of V.
+        bias: whether there are d and b.
+
+    Source: Cao et al., "GCNet", ICCVW 2019, Eq. 5; mmcv ContextBlock.
+    """
+
+    formula = "relu(ln(A z V)) W"
+
+    def __init__(
+        self, in_channels: int, out_channels: int, inner_channels: int, bias: bool = True
+    ) -> None:
+        super().__init__()
+        self.hidden = Projection(in_channels, inner_channels, bias, norm="layer", activation="relu")
+        self.weights = nn.ModuleList([Projection(inner_channels, out_channels, bias)])
+
+    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor:
+        return self.weights[0](self.hidden(operator.matmul(z)))

@@ -1,0 +1,63 @@
+"""A learnt frequency response."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ..operators import GraphOperator
+from ..registry import FILTERS
+from .base import LinearFilter, check_order
+
+
+def cubic_spline(u: Tensor) -> Tensor:
+    """The cubic B-spline with knots -2, -1, 0, 1, 2; its shifts by integers sum to one."""
+    u = u.abs()
+    return ((2 - u).clamp(min=0) ** 3 - 4 * (1 - u).clamp(min=0) ** 3) / 6
+
+
+@FILTERS.register("spectral")
+class Spectral(LinearFilter):
+    """y = g(A) z + b, g(lambda) = sum_k B_k(lambda) W_k: any smooth response over [-1, 1].
+
+    The B_k are cubic B-splines on an even grid that cover the spectrum, so that every W_k is the
+    filter of one band, and g is C^2. It is exact, and needs the exact spectrum for it.
+
+    Args:
+        in_channels, out_channels, bias: of W and b.
+        knots: number of splines, >= 4.
+
+    Raises:
+        ValueError: A has no exact spectrum, or it is not known to lie in [-1, 1].
+
+    Source: Bruna et al., "Spectral Networks and Locally Connected Networks on Graphs", ICLR
+    2014, section 5.2 (smooth spectral multipliers from cubic splines).
+    """
+
+    formula = "Q (Σ_k B_k(Λ) W_k) Q' z"
+
+    def __init__(
+        self, in_channels: int, out_channels: int, bias: bool = True, knots: int = 8
+    ) -> None:
+        terms = check_order(knots, 4, "knots")
+        super().__init__(in_channels, out_channels, terms, bias)
+
+    def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
+        operator.require_symmetric("the spectral filter")
+        operator.require_bounded("the spectral filter")
+        spectrum = operator.spectrum()
+        if spectrum is None:
+            raise ValueError(
+                "the spectral filter needs an operator with an exact spectrum; "
+                f"{type(operator).__name__} has none. Allowed: a low-rank affinity (relu_dot, "
+                "latent) with symmetrize=True, normalize='sym'; on any other operator the "
+                "chebyshev filter learns a response too"
+            )
+        yield from spectrum.apply(operator, self.basis, z)
+
+    def basis(self, eigenvalues: Tensor) -> Tensor:
+        spacing = 2 / (len(self.weights) - 3)
+        k = torch.arange(len(self.weights), device=eigenvalues.device)
+        return cubic_spline((eigenvalues.unsqueeze(-1) + 1) / spacing + 1 - k)

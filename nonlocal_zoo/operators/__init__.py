@@ -1,0 +1,41 @@
+"""Graph operators: linear algebra over nodes, without parameters."""
+
+from .algebra import Product, Scaled, Sum
+from .base import Cost, GraphOperator
+from .chain import chain_matmul
+from .criss_cross import CrissCross
+from .dense import Dense
+from .diagonal import Diagonal, Identity
+from .folded import ChannelNodes, GroupChannels, GroupNodes
+from .grid_average import GridAverage
+from .heat import Heat
+from .low_rank import LowRank
+from .relu_sum import ReluSum
+from .resolvent import Resolvent
+from .softmax import Softmax
+from .sparse import Sparse
+from .spectrum import Spectrum
+
+__all__ = [
+    "ChannelNodes",
+    "Cost",
+    "CrissCross",
+    "Dense",
+    "Diagonal",
+    "GraphOperator",
+    "GridAverage",
+    "GroupChannels",
+    "GroupNodes",
+    "Heat",
+    "Identity",
+    "LowRank",
+    "Product",
+    "ReluSum",
+    "Resolvent",
+    "Scaled",
+    "Softmax",
+    "Sparse",
+    "Spectrum",
+    "Sum",
+    "chain_matmul",
+]

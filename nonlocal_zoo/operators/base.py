@@ -1,0 +1,212 @@
+"""The graph operator: a matrix over nodes that is applied, never formed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..registry import choose
+from .functions import MatrixFunctions
+
+
+class Cost(NamedTuple):
+    """What one ``matmul`` takes per graph of the batch.
+
+    ``multiply_adds`` counts one multiplication with one addition as one; ``bytes`` is what the
+    operator keeps and writes: its own tensors, the largest intermediate and the result.
+    """
+
+    multiply_adds: int
+    bytes: int
+
+
+def inverse_power(degree: Tensor, exponent: float) -> Tensor:
+    """degree^(-exponent) where degree > 0, else 0, with a finite gradient everywhere.
+
+    The inner ``where`` keeps the unused branch finite: 0 * inf is NaN in a backward pass.
+    """
+    positive = degree > 0
+    return torch.where(positive, torch.where(positive, degree, 1).pow(-exponent), 0)
+
+
+class GraphOperator(MatrixFunctions, ABC):
+    """A batch of linear maps A: (B, N, M), rows hear, columns speak.
+
+    Square (N = M) for all but affinities with pooled keys. Sums, products, scalings,
+    symmetrisation and normalisation of operators are operators and keep their structure.
+
+    Attributes:
+        symmetric: A = A' is known.
+        nonnegative: A_ij >= 0 is known.
+        bounded: a spectral radius of at most 1 is known. Degree normalisation gives it, and
+            a softmax has it.
+    """
+
+    symmetric: bool = False
+    nonnegative: bool = False
+    bounded: bool = False
+
+    @property
+    @abstractmethod
+    def shape(self) -> torch.Size:
+        """(B, N, M)."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> torch.dtype: ...
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device: ...
+
+    @abstractmethod
+    def matmul(self, rhs: Tensor) -> Tensor:
+        """A rhs: (B, M, C) -> (B, N, C), in the wider of the two dtypes."""
+
+    def check_rhs(self, rhs: Tensor) -> None:
+        """Raises ValueError unless ``rhs`` is (B, M, C).
+
+        For kernels that would broadcast it, or read past its end, without a word.
+        """
+        if rhs.dim() != 3 or rhs.shape[1] != self.shape[2]:
+            raise ValueError(
+                f"right-hand side has shape {tuple(rhs.shape)}; allowed: "
+                f"({self.shape[0]}, {self.shape[2]}, C)"
+            )
+
+    @abstractmethod
+    def transpose(self) -> GraphOperator:
+        """A': (B, M, N)."""
+
+    @abstractmethod
+    def cost(self, channels: int) -> Cost:
+        """Of ``matmul`` with a right-hand side of ``channels`` columns."""
+
+    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
+        """diag(rows) A diag(columns); rows (B | 1, N | 1, 1), columns (B | 1, M | 1, 1).
+
+        The flags of the result are the caller's to set: only it knows the signs.
+        """
+        from .algebra import Scaled
+
+        return Scaled(self, rows, columns)
+
+    def degree(self) -> Tensor:
+        """Row sums A 1: (B, N, 1), in float32 or better."""
+        batch, _, columns = self.shape
+        dtype = torch.promote_types(self.dtype, torch.float32)
+        return self.matmul(torch.ones(batch, columns, 1, dtype=dtype, device=self.device))
+
+    def to_dense(self) -> Tensor:
+        """A as a tensor (B, N, M): for inspection and tests, O(N M) memory."""
+        batch, _, columns = self.shape
+        eye = torch.eye(columns, dtype=self.dtype, device=self.device)
+        return self.matmul(eye.expand(batch, -1, -1))
+
+    @property
+    def square(self) -> bool:
+        """Whether rows and columns are the same nodes, so that A^2 and I + A have a meaning."""
+        return self.shape[1] == self.shape[2]
+
+    def require_square(self, what: str) -> None:
+        """Raises ValueError that says what needs a square operator."""
+        if not self.square:
+            raise ValueError(
+                f"{what} needs a square operator; this one has {self.shape[1]} rows and "
+                f"{self.shape[2]} columns (pooled keys). Allowed there: the adjacency filter"
+            )
+
+    def require_symmetric(self, what: str) -> None:
+        """Raises ValueError that says what needs a symmetric operator."""
+        self.require_square(what)
+        if not self.symmetric:
+            raise ValueError(
+                f"{what} needs a symmetric operator (real eigenvalues); {type(self).__name__} is "
+                "not known to be one. Allowed: symmetrize=True with normalize=None or 'sym'"
+            )
+
+    def require_bounded(self, what: str) -> None:
+        """Raises ValueError that says what needs a spectral radius of at most 1."""
+        self.require_square(what)
+        if not self.bounded:
+            raise ValueError(
+                f"{what} needs an operator of spectral radius <= 1; that of "
+                f"{type(self).__name__} is not known. Allowed: normalize='sym' or 'rw', softmax "
+                "affinities; bounded=True for a matrix of which you know it"
+            )
+
+    def symmetrize(self) -> GraphOperator:
+        """(A + A') / 2."""
+        self.require_square("symmetrize")
+        if self.symmetric:
+            return self
+        result = (self + self.transpose()) * 0.5
+        result.symmetric, result.nonnegative = True, self.nonnegative
+        return result
+
+    def normalize(self, kind: str) -> GraphOperator:
+        """Degree normalisation, with D = diag(A 1) and 0 in place of 1/0.
+
+        "sym": D^(-1/2) A D^(-1/2); for a symmetric A its spectrum lies in [-1, 1].
+        "rw": D^(-1) A, the random walk: rows sum to one.
+
+        Raises:
+            ValueError: entries may be negative, or "sym" of an operator that is not square.
+        """
+        choose("normalize", kind, ["sym", "rw"])
+        if not self.nonnegative:
+            raise ValueError(
+                f"normalize={kind!r} needs non-negative entries (a degree must not cancel); "
+                f"{type(self).__name__} may have negative ones"
+            )
+        if kind == "rw":
+            inverse = inverse_power(self.degree(), 1)
+            result, symmetric = self.scale(inverse, torch.ones_like(inverse[:, :1])), False
+        else:
+            self.require_square("normalize='sym'")
+            root = inverse_power(self.degree(), 0.5)
+            result, symmetric = self.scale(root, root), self.symmetric
+        result.symmetric, result.nonnegative, result.bounded = symmetric, True, result.square
+        return result
+
+    def __add__(self, other: GraphOperator) -> GraphOperator:
+        from .algebra import Sum
+
+        return Sum(self, other)
+
+    def __mul__(self, factor: float | Tensor) -> GraphOperator:
+        """factor * A, with a number, a 0-d tensor or one factor per graph (B, 1, 1)."""
+        if isinstance(factor, Tensor):
+            nonnegative = bounded = False  # a learnt factor may change its sign
+            factor = factor.reshape(-1, 1, 1)
+        else:
+            nonnegative = self.nonnegative and factor >= 0
+            bounded = self.bounded and abs(factor) <= 1
+            factor = torch.full((1, 1, 1), factor, dtype=self.dtype, device=self.device)
+        result = self.scale(factor, torch.ones_like(factor))
+        result.symmetric, result.nonnegative = self.symmetric, nonnegative
+        result.bounded = bounded
+        return result
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> GraphOperator:
+        return self * -1.0
+
+    def __sub__(self, other: GraphOperator) -> GraphOperator:
+        return self + (-other)
+
+    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
+        """A @ tensor applies A; A @ operator is the product."""
+        if isinstance(other, Tensor):
+            return self.matmul(other)
+        from .algebra import Product
+
+        return Product(self, other)
+
+    def __repr__(self) -> str:
+        flags = [f for f in ("symmetric", "nonnegative") if getattr(self, f)]
+        return f"{type(self).__name__}({tuple(self.shape)}{''.join(', ' + f for f in flags)})"

@@ -1,0 +1,91 @@
+"""Row and column neighbours on a grid."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..precision import widen_float16, without_autocast
+from .base import Cost, GraphOperator
+
+
+class CrissCross(GraphOperator):
+    """A of which each node's row and column of the grid are the support: H + W - 1 neighbours.
+
+    A is kept as its nonzeros, O(N (H + W)) of them, and applied as one small product along each
+    axis.
+
+    Args:
+        along_columns: (B, H, W, H), weight of node (g, w) for node (h, w); zero for g = h, which
+            is counted among the rows.
+        along_rows: (B, H, W, W), weight of node (h, v) for node (h, w).
+        nonnegative, bounded: what the caller knows of A.
+    """
+
+    def __init__(
+        self,
+        along_columns: Tensor,
+        along_rows: Tensor,
+        nonnegative: bool = False,
+        bounded: bool = False,
+    ) -> None:
+        _, height, width, _ = along_rows.shape
+        if along_columns.shape[1:] != (height, width, height) or along_rows.shape[3] != width:
+            raise ValueError(
+                f"along_columns {tuple(along_columns.shape)} and along_rows "
+                f"{tuple(along_rows.shape)}; allowed: (B, H, W, H) and (B, H, W, W)"
+            )
+        self.along_columns, self.along_rows = along_columns, along_rows
+        self.nonnegative, self.bounded = nonnegative, bounded
+
+    @property
+    def shape(self) -> torch.Size:
+        batch, height, width, _ = self.along_rows.shape
+        return torch.Size((batch, height * width, height * width))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.along_rows.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.along_rows.device
+
+    def matmul(self, rhs: Tensor) -> Tensor:
+        self.check_rhs(rhs)
+        dtype = torch.promote_types(self.dtype, rhs.dtype)
+        return _apply(self.along_columns.to(dtype), self.along_rows.to(dtype), rhs.to(dtype))
+
+    def transpose(self) -> GraphOperator:
+        return CrissCross(
+            self.along_columns.permute(0, 3, 2, 1),
+            self.along_rows.mT,
+            self.nonnegative,
+            self.bounded,
+        )
+
+    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
+        batch, height, width, _ = self.along_rows.shape
+        grid = (batch, height, width, 1)
+        rows = rows.expand(batch, height * width, 1).reshape(grid)
+        columns = columns.expand(batch, height * width, 1).reshape(grid)
+        return CrissCross(
+            (rows * self.along_columns * columns.permute(0, 3, 2, 1)).to(self.dtype),
+            (rows * self.along_rows * columns.mT).to(self.dtype),
+        )
+
+    def cost(self, channels: int) -> Cost:
+        _, height, width, _ = self.along_rows.shape
+        nodes, size = height * width, self.along_rows.element_size()
+        return Cost(
+            nodes * (height + width) * channels, size * nodes * (height + width + 2 * channels)
+        )
+
+
+@without_autocast
+def _apply(along_columns: Tensor, along_rows: Tensor, rhs: Tensor) -> Tensor:
+    batch, height, width, _ = along_rows.shape
+    features = widen_float16(rhs).reshape(batch, height, width, -1)
+    across = widen_float16(along_rows) @ features  # (B, H, W, W) (B, H, W, C)
+    down = widen_float16(along_columns).transpose(1, 2) @ features.transpose(1, 2)
+    return (across + down.transpose(1, 2)).reshape(batch, height * width, -1)

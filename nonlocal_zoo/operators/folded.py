@@ -1,0 +1,185 @@
+"""A graph whose nodes are not the rows of the features."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from .base import Cost, GraphOperator
+
+
+class Folded(GraphOperator):
+    """An operator on other nodes than positions: ``matmul`` folds the features into them and back.
+
+    ``shape``, ``degree`` and ``to_dense`` are those of the operator on the folded graph;
+    ``matmul`` takes and gives features (B, N, C) of the positions, or several sets of them side by
+    side.
+
+    Args:
+        operator: on the folded graph.
+    """
+
+    def __init__(self, operator: GraphOperator) -> None:
+        self.operator = operator
+
+    @abstractmethod
+    def fold(self, features: Tensor) -> Tensor:
+        """(B, N, C) to what the operator takes."""
+
+    @abstractmethod
+    def unfold(self, features: Tensor, batch: int, channels: int) -> Tensor:
+        """Back to (B, N, C)."""
+
+    @abstractmethod
+    def like(self, operator: GraphOperator) -> Folded:
+        """The same folding of another operator."""
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.operator.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.operator.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.operator.device
+
+    def matmul(self, rhs: Tensor) -> Tensor:
+        batch, _, channels = rhs.shape
+        folded = self.fold(rhs)
+        sets, rest = divmod(folded.shape[1], self.operator.shape[2])
+        if sets > 1 and not rest:
+            return torch.cat([self.matmul(one) for one in rhs.chunk(sets, dim=2)], dim=2)
+        self.operator.check_rhs(folded)
+        return self.unfold(self.operator.matmul(folded), batch, channels)
+
+    def __add__(self, other: GraphOperator) -> GraphOperator:
+        return self.like(self.operator + self._folded_alike(other))
+
+    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
+        if isinstance(other, Tensor):
+            return self.matmul(other)
+        return self.like(self.operator @ self._folded_alike(other))
+
+    def _folded_alike(self, other: GraphOperator) -> GraphOperator:
+        if type(other) is not type(self) or other.shape != self.shape:
+            raise ValueError(f"{self} and {other} are operators on different nodes")
+        return other.operator
+
+    def resolvent(
+        self, a: float | Tensor, tolerance: float | None = None, steps: int = 100
+    ) -> GraphOperator:
+        return self.like(self.operator.resolvent(a, tolerance, steps))
+
+    def heat(
+        self, t: float | Tensor, tolerance: float | None = None, steps: int = 500
+    ) -> GraphOperator:
+        return self.like(self.operator.heat(t, tolerance, steps))
+
+    def transpose(self) -> GraphOperator:
+        return self.like(self.operator.transpose())
+
+    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
+        return self.like(self.operator.scale(rows, columns))
+
+    def symmetrize(self) -> GraphOperator:
+        return self.like(self.operator.symmetrize())
+
+    def normalize(self, kind: str) -> GraphOperator:
+        return self.like(self.operator.normalize(kind))
+
+    def degree(self) -> Tensor:
+        return self.operator.degree()
+
+    def to_dense(self) -> Tensor:
+        return self.operator.to_dense()
+
+    def cost(self, channels: int) -> Cost:
+        return self.operator.cost(channels)
+
+
+def _of_the_operator(flag: str) -> property:
+    """A flag of the folded graph's operator, to read and to set."""
+    return property(
+        lambda self: getattr(self.operator, flag),
+        lambda self, value: setattr(self.operator, flag, value),
+    )
+
+
+for _flag in ("symmetric", "nonnegative", "bounded"):
+    setattr(Folded, _flag, _of_the_operator(_flag))
+
+
+class ChannelNodes(Folded):
+    """The nodes are the C channels, their features the N positions: (B, N, C) -> (B, C, N)."""
+
+    def fold(self, features: Tensor) -> Tensor:
+        return features.mT
+
+    def unfold(self, features: Tensor, batch: int, channels: int) -> Tensor:
+        return features.mT
+
+    def like(self, operator: GraphOperator) -> ChannelNodes:
+        return ChannelNodes(operator)
+
+
+class GroupNodes(Folded):
+    """The nodes are all N C / g pairs of position and channel of a group of channels.
+
+    (B, N, C) -> (B g, N C / g, 1), of an image a view.
+
+    Args:
+        operator: on graphs (B g, N C / g, N C / g).
+        groups: g.
+    """
+
+    def __init__(self, operator: GraphOperator, groups: int) -> None:
+        super().__init__(operator)
+        self.groups = groups
+
+    @staticmethod
+    def nodes(features: Tensor, groups: int) -> Tensor:
+        """(B, N, C) -> (B g, C / g * N, 1), channels outermost."""
+        return features.mT.reshape(features.shape[0] * groups, -1, 1)
+
+    def fold(self, features: Tensor) -> Tensor:
+        return self.nodes(features, self.groups)
+
+    def unfold(self, features: Tensor, batch: int, channels: int) -> Tensor:
+        return features.reshape(batch, channels, -1).mT
+
+    def like(self, operator: GraphOperator) -> GroupNodes:
+        return GroupNodes(operator, self.groups)
+
+
+class GroupChannels(Folded):
+    """Each group of channels has its own operator on the N positions.
+
+    (B, N, C) -> (B g, N, C / g), of an image a view.
+
+    Args:
+        operator: on graphs (B g, N, N).
+        groups: g.
+    """
+
+    def __init__(self, operator: GraphOperator, groups: int) -> None:
+        super().__init__(operator)
+        self.groups = groups
+
+    @staticmethod
+    def split(features: Tensor, groups: int) -> Tensor:
+        """(B, N, C) -> (B g, N, C / g)."""
+        return features.mT.reshape(features.shape[0] * groups, -1, features.shape[1]).mT
+
+    def fold(self, features: Tensor) -> Tensor:
+        return self.split(features, self.groups)
+
+    def unfold(self, features: Tensor, batch: int, channels: int) -> Tensor:
+        return features.mT.reshape(batch, channels, -1).mT
+
+    def like(self, operator: GraphOperator) -> GroupChannels:
+        return GroupChannels(operator, self.groups)

@@ -1,0 +1,113 @@
+"""Low rank: thin factors instead of an N x N matrix."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .base import Cost, GraphOperator
+from .chain import chain_matmul, cheapest_order
+
+
+class LowRank(GraphOperator):
+    """A = L K R', with thin L (B, N, r), R (B, M, s) and a small core K (B | 1, r, s).
+
+    ``matmul`` multiplies the chain L K R' rhs in the cheapest order: from the right, O(N r C),
+    unless N is so small that forming a product of the factors costs less.
+
+    Args:
+        left: L.
+        right: R.
+        core: K; None means the identity (r = s).
+        symmetric, nonnegative, bounded: what the caller knows of A.
+    """
+
+    def __init__(
+        self,
+        left: Tensor,
+        right: Tensor,
+        core: Tensor | None = None,
+        symmetric: bool = False,
+        nonnegative: bool = False,
+        bounded: bool = False,
+    ) -> None:
+        ranks = (left.shape[2], right.shape[2]) if core is None else tuple(core.shape[1:])
+        if (
+            left.shape[0] != right.shape[0]
+            or (left.shape[2], right.shape[2]) != ranks
+            or (core is None and left.shape[2] != right.shape[2])
+        ):
+            raise ValueError(
+                f"left {tuple(left.shape)}, core {None if core is None else tuple(core.shape)} "
+                f"and right {tuple(right.shape)} do not chain to L K R'"
+            )
+        self.left, self.core, self.right = left, core, right
+        self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((*self.left.shape[:2], self.right.shape[1]))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.left.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.left.device
+
+    def core_matrix(self) -> Tensor:
+        """K (B | 1, r, s), also where it is the identity."""
+        if self.core is not None:
+            return self.core
+        return torch.eye(self.left.shape[2], dtype=self.dtype, device=self.device).unsqueeze(0)
+
+    def _chain(self) -> list[Tensor]:
+        core = [] if self.core is None else [self.core]
+        return [self.left, *core, self.right.mT]
+
+    def matmul(self, rhs: Tensor) -> Tensor:
+        dtype = torch.promote_types(self.dtype, rhs.dtype)
+        return chain_matmul(*(factor.to(dtype) for factor in (*self._chain(), rhs)))
+
+    def to_dense(self) -> Tensor:
+        return chain_matmul(*self._chain())
+
+    def transpose(self) -> GraphOperator:
+        core = None if self.core is None else self.core.mT
+        return LowRank(self.right, self.left, core, self.symmetric, self.nonnegative, self.bounded)
+
+    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
+        if rows.shape[1] == columns.shape[1] == 1:  # numbers: the core takes them, factors stay
+            core = (rows * columns * self.core_matrix()).to(self.dtype)
+            return LowRank(self.left, self.right, core)
+        left = (rows * self.left).to(self.dtype)
+        if self.right is self.left and rows is columns:
+            return LowRank(left, left, self.core)
+        return LowRank(left, (columns * self.right).to(self.dtype), self.core)
+
+    def low_rank(self) -> LowRank:
+        return self
+
+    def symmetrize(self) -> GraphOperator:
+        """(L K R' + R K' L') / 2 = U J U' with U = [L, R]: low rank again, one factor to keep."""
+        self.require_square("symmetrize")
+        if self.symmetric:
+            return self
+        r, s = self.left.shape[2], self.right.shape[2]
+        core = self.core_matrix()
+        half, zero = core / 2, core.new_zeros
+        batch = core.shape[0]
+        upper = torch.cat([zero(batch, r, r), half], dim=2)
+        lower = torch.cat([half.mT, zero(batch, s, s)], dim=2)
+        factor = torch.cat([self.left, self.right], dim=2)
+        swap = torch.cat([upper, lower], dim=1)
+        return LowRank(factor, factor, swap, symmetric=True, nonnegative=self.nonnegative)
+
+    def cost(self, channels: int) -> Cost:
+        chain = self._chain()
+        sizes = (*(int(factor.shape[1]) for factor in chain), int(chain[-1].shape[2]), channels)
+        multiply_adds, _ = cheapest_order(sizes)
+        factors = [self.left] if self.right is self.left else [self.left, self.right]
+        numbers = sum(factor[0].numel() for factor in factors) + self.shape[1] * channels
+        return Cost(multiply_adds, self.left.element_size() * numbers)

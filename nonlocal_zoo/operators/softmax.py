@@ -1,0 +1,136 @@
+"""Softmax affinities: streamed, never formed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..precision import at_least_float32
+from ..registry import choose
+from .base import Cost, GraphOperator
+from .streaming import attend, logsumexp
+
+
+class Softmax(GraphOperator):
+    """A_ij = exp(a_i) softmax_j(q_i . k_j + b_j), the exponential of low-rank scores.
+
+    Row sums are exp(a_i). The family is closed under transposition and degree normalisation:
+    both only move the log-sum-exps l_i = log sum_j exp(q_i . k_j + b_j) between a and b, so
+    that no exponential is ever taken of anything but a difference from its maximum.
+
+    Args:
+        query, key: q (B, N, d) with the scale in it, k (B, M, d).
+        log_rows: a, (B, N, 1); None is 0, the row-stochastic softmax.
+        bias: b, (B, M, 1); None is 0.
+        row_mask, key_mask: (B, N), (B, M) bool; False rows and columns of A are zero.
+        symmetric: A = A' is known.
+    """
+
+    nonnegative = True
+
+    def __init__(
+        self,
+        query: Tensor,
+        key: Tensor,
+        log_rows: Tensor | None = None,
+        bias: Tensor | None = None,
+        row_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        symmetric: bool = False,
+    ) -> None:
+        if query.shape[0] != key.shape[0] or query.shape[2] != key.shape[2]:
+            raise ValueError(
+                f"query {tuple(query.shape)} and key {tuple(key.shape)} give no scores; "
+                "allowed: (B, N, d) and (B, M, d)"
+            )
+        self.query, self.key, self.log_rows, self.bias = query, key, log_rows, bias
+        self.row_mask, self.key_mask, self.symmetric = row_mask, key_mask, symmetric
+        self.bounded = log_rows is None and self.square
+
+    @classmethod
+    def exponential(cls, query: Tensor, key: Tensor, mask: Tensor | None = None) -> Softmax:
+        """A = exp(S), S_ij = q_i . k_j = S_ji, symmetric and to be normalised: it overflows."""
+        operator = cls(query, key, row_mask=mask, key_mask=mask, symmetric=True)
+        operator.log_rows, operator.bounded = operator._logsumexp(None), False
+        return operator
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((*self.query.shape[:2], self.key.shape[1]))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.query.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.query.device
+
+    def _mask_rows(self, x: Tensor) -> Tensor:
+        return x if self.row_mask is None else torch.where(self.row_mask.unsqueeze(-1), x, 0)
+
+    def matmul(self, rhs: Tensor) -> Tensor:
+        self.check_rhs(rhs)
+        dtype = torch.promote_types(self.dtype, rhs.dtype)
+        query, key = self.query, self.key
+        if self.bias is not None:  # one more feature of the keys; it needs float32 or better
+            query = torch.cat([query.to(self.bias.dtype), torch.ones_like(query[..., :1])], dim=-1)
+            key = torch.cat([key.to(self.bias.dtype), self.bias], dim=-1)
+        compute = torch.promote_types(dtype, query.dtype)
+        result = attend(query.to(compute), key.to(compute), rhs.to(compute), self.key_mask)
+        if self.log_rows is not None:
+            result = self.log_rows.exp() * result
+        return self._mask_rows(result.to(dtype))
+
+    def _logsumexp(self, bias: Tensor | None) -> Tensor:
+        wide = torch.promote_types(self.dtype, torch.float32)
+        mask = self.key_mask
+        if mask is not None:  # a graph without nodes: log 0 has a NaN gradient, and is not used
+            mask = mask | ~mask.any(1, keepdim=True)
+        return logsumexp(self.query.to(wide), self.key.to(wide), bias, mask)
+
+    def degree(self) -> Tensor:
+        log_rows = self.log_rows
+        if log_rows is None:
+            log_rows = torch.zeros_like(
+                self.query[..., :1], dtype=torch.promote_types(self.dtype, torch.float32)
+            )
+        return self._mask_rows(at_least_float32(log_rows).exp())
+
+    def transpose(self) -> GraphOperator:
+        """A'_ji = exp(q_i . k_j + b_j + a_i - l_i): queries and keys change places."""
+        if self.symmetric:
+            return self
+        bias = -self._logsumexp(self.bias)
+        if self.log_rows is not None:
+            bias = bias + self.log_rows
+        swapped = Softmax(
+            self.key, self.query, None, bias, self.key_mask, self.row_mask, self.symmetric
+        )
+        log_rows = swapped._logsumexp(bias)
+        swapped.log_rows = log_rows if self.bias is None else log_rows + self.bias
+        swapped.bounded = self.bounded
+        return swapped
+
+    def normalize(self, kind: str) -> GraphOperator:
+        choose("normalize", kind, ["sym", "rw"])
+        if kind == "sym" and not (self.square and self.row_mask is self.key_mask):
+            return super().normalize(kind)  # which also silences the masked rows as columns
+        if self.log_rows is None:
+            return self  # degrees are one already
+        if kind == "rw":
+            return self._with(None, self.bias)
+        bias = -self.log_rows / 2 if self.bias is None else self.bias - self.log_rows / 2
+        before, after = self._logsumexp(self.bias), self._logsumexp(bias)
+        result = self._with(self.log_rows / 2 - before + after, bias)
+        result.symmetric, result.bounded = self.symmetric, True
+        return result
+
+    def _with(self, log_rows: Tensor | None, bias: Tensor | None) -> Softmax:
+        return Softmax(self.query, self.key, log_rows, bias, self.row_mask, self.key_mask)
+
+    def cost(self, channels: int) -> Cost:
+        _, rows, columns = self.shape
+        width = self.query.shape[2] + (self.bias is not None)
+        numbers = rows * (width + channels) + columns * (width + channels)
+        return Cost(rows * columns * (width + channels), self.query.element_size() * numbers)

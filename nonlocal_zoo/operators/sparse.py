@@ -1,0 +1,91 @@
+"""Few neighbours a node, listed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..precision import widen_float16, without_autocast
+from .base import Cost, GraphOperator
+
+
+class Sparse(GraphOperator):
+    """A given by its nonzeros: A[b, i, j] = sum of the weights of the edges (b, i, j).
+
+    Args:
+        edges: (3, E) int64, graph b, row i (hears) and column j (speaks) of each edge.
+        weights: (E,).
+        shape: (B, N, M).
+        symmetric, nonnegative, bounded: what the caller knows of A.
+    """
+
+    def __init__(
+        self,
+        edges: Tensor,
+        weights: Tensor,
+        shape: tuple[int, int, int],
+        symmetric: bool = False,
+        nonnegative: bool = False,
+        bounded: bool = False,
+    ) -> None:
+        if edges.dim() != 2 or edges.shape[0] != 3 or weights.shape != edges.shape[1:]:
+            raise ValueError(
+                f"edges {tuple(edges.shape)} and weights {tuple(weights.shape)}; "
+                "allowed: (3, E) and (E,)"
+            )
+        self.edges, self.weights, self._shape = edges, weights, torch.Size(shape)
+        self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
+
+    @property
+    def shape(self) -> torch.Size:
+        return self._shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.weights.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.weights.device
+
+    def matmul(self, rhs: Tensor) -> Tensor:
+        self.check_rhs(rhs)
+        dtype = torch.promote_types(self.dtype, rhs.dtype)
+        batch, rows, columns = self.shape
+        graph, row, column = self.edges
+        messages = _weigh(
+            self.weights.to(dtype),
+            rhs.to(dtype).reshape(batch * columns, -1),
+            graph * columns + column,
+        )
+        out = messages.new_zeros(batch * rows, rhs.shape[2])
+        return out.index_add(0, graph * rows + row, messages).reshape(batch, rows, -1)
+
+    def transpose(self) -> GraphOperator:
+        batch, rows, columns = self.shape
+        swapped = self.edges[[0, 2, 1]]
+        return Sparse(
+            swapped,
+            self.weights,
+            (batch, columns, rows),
+            self.symmetric,
+            self.nonnegative,
+            self.bounded,
+        )
+
+    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
+        batch, n, m = self.shape
+        graph, row, column = self.edges
+        rows = rows.expand(batch, n, 1)[graph, row, 0]
+        columns = columns.expand(batch, m, 1)[graph, column, 0]
+        return Sparse(self.edges, (rows * self.weights * columns).to(self.dtype), self.shape)
+
+    def cost(self, channels: int) -> Cost:
+        edges = self.edges.shape[1] // self.shape[0]
+        size = self.weights.element_size()
+        return Cost(edges * channels, size * channels * (edges + self.shape[1] + self.shape[2]))
+
+
+@without_autocast
+def _weigh(weights: Tensor, features: Tensor, source: Tensor) -> Tensor:
+    return widen_float16(weights).unsqueeze(-1) * widen_float16(features)[source]

@@ -1,0 +1,97 @@
+"""Eigenvalues and eigenvectors, and functions of an operator through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..precision import at_least_float32, without_autocast
+from .base import GraphOperator
+
+Functions = Callable[[Tensor], Tensor]  # (...) -> (..., K), each entry by itself
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """A = Q diag(eigenvalues) Q': all eigenvalues of a symmetric A that may differ from zero.
+
+    Attributes:
+        eigenvalues: (B, r), rising; without gradient.
+        basis: Q, (B, N, r) with orthonormal columns; without gradient. A is zero on what is
+            orthogonal to them.
+    """
+
+    eigenvalues: Tensor
+    basis: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        return self.basis.device
+
+    @without_autocast
+    def apply(self, operator: GraphOperator, functions: Functions, rhs: Tensor) -> list[Tensor]:
+        """f_1(A) rhs, ..., f_K(A) rhs, exact: f(A) = f(0) (I - Q Q') + Q f(Lambda) Q'.
+
+        The gradient with respect to A is that of the matrix function, finite and right where
+        eigenvalues coincide or factors lose rank: not one through eigenvectors, but the
+        derivative of f(A) in the direction of A's change E (Daleckii and Krein),
+        sum_ij f[l_i, l_j] q_i q_i' E q_j q_j', with divided differences f[l, l'], which tend to
+        f'. It reaches A's own tensors through ``operator.matmul``. It is a first derivative: a
+        second one through it is not right.
+
+        Args:
+            operator: A, whose spectrum this is.
+            functions: f of tensors of eigenvalues, (...) -> (..., K), differentiable.
+            rhs: (B, N, C).
+        """
+        q, rhs = self.basis, at_least_float32(rhs)
+        rhs = rhs.to(torch.promote_types(q.dtype, rhs.dtype))
+        q = q.to(rhs.dtype)
+        inside = q.mT @ rhs
+        at_zero = functions(self.eigenvalues.new_zeros(()))  # (K,)
+        gains = functions(self.eigenvalues) - at_zero  # (B, r, K)
+        values = [
+            zero * rhs + q @ (gain.unsqueeze(-1) * inside)
+            for zero, gain in zip(at_zero.unbind(-1), gains.unbind(-1), strict=True)
+        ]
+        if not torch.is_grad_enabled():
+            return values
+        slopes = self._derivative(operator, functions, q, inside.detach(), rhs.detach())
+        # Each slope is linear in A: its value does not count, its gradient does.
+        return [y + (s - s.detach()) for y, s in zip(values, slopes, strict=True)]
+
+    def _derivative(
+        self, operator: GraphOperator, functions: Functions, q: Tensor, inside: Tensor, rhs: Tensor
+    ) -> list[Tensor]:
+        """The derivative of f_k(A) rhs in the direction E = A, as a function of that E alone."""
+        eigenvalues = self.eigenvalues
+        outside = rhs - q @ inside
+        image = operator.matmul(torch.cat([q, outside], dim=-1))  # E Q, E (I - Q Q') rhs
+        projected = q.mT @ image
+        sizes = [q.shape[-1], rhs.shape[-1]]
+        to_q, to_outside = projected.split(sizes, dim=-1)
+        off_q, off_outside = (image - q @ projected).split(sizes, dim=-1)
+        zero = torch.zeros_like(eigenvalues)
+        among = divided_difference(functions, eigenvalues[:, :, None], eigenvalues[:, None, :])
+        to_zero = divided_difference(functions, eigenvalues, zero)
+        at_zero = divided_difference(functions, zero[:, :1], zero[:, :1])
+        slopes = []
+        for pair, single, rest in zip(among, to_zero, at_zero, strict=True):
+            single = single.unsqueeze(-1)
+            onto = (pair * to_q) @ inside + single * to_outside
+            off = off_q @ (single * inside) + rest.unsqueeze(-1) * off_outside
+            slopes.append(q @ onto + off)
+        return slopes
+
+
+@torch.no_grad()
+def divided_difference(functions: Functions, a: Tensor, b: Tensor) -> Tensor:
+    """(f(a) - f(b)) / (a - b), and f' between them where a and b are too near: (K, ...)."""
+    middle, gap = (a + b) / 2, a - b
+    _, slope = torch.func.jvp(functions, (middle,), (torch.ones_like(middle),))
+    near = gap.abs() < torch.finfo(gap.dtype).eps ** (1 / 3)  # errors of both ways balance here
+    quotient = (functions(a) - functions(b)) / torch.where(near, 1, gap).unsqueeze(-1)
+    return torch.where(near.unsqueeze(-1), slope, quotient).movedim(-1, 0).contiguous()

@@ -1,0 +1,73 @@
+"""Attention sums over exp(q_i . k_j) in O(N) memory, forward and backward."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ..precision import without_autocast
+
+SCORES_AT_ONCE = 2**22  # scores of one graph that may be in memory together: 16 MiB in float32
+
+
+def rows_at_once(batch: int, columns: int) -> int:
+    """How many rows of scores may be in memory together."""
+    return max(1, SCORES_AT_ONCE // (batch * columns))
+
+
+def _widen(x: Tensor, width: int) -> Tensor:
+    """(B, N, d) to the (B, 1, N, width) that the fused kernels take, padded with zeros.
+
+    They refuse other layouts without a word, and fall back to an N x N matrix: the last axis
+    must be contiguous, keys and values must be equally wide, and there must be four axes.
+    """
+    return F.pad(x, (0, width - x.shape[-1])).contiguous().unsqueeze(1)
+
+
+@without_autocast
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax_j(q_i . k_j) v_j: (B, N, d), (B, M, d), (B, M, C) -> (B, N, C).
+
+    The scale belongs into ``query``. ``mask`` (B, M) is True for the keys to keep.
+    Streams through torch's fused attention; zero columns change no score.
+    """
+    width = max(query.shape[-1], value.shape[-1])
+    keep = None if mask is None else mask[:, None, None, :]
+    out = F.scaled_dot_product_attention(
+        _widen(query, width), _widen(key, width), _widen(value, width), attn_mask=keep, scale=1.0
+    )
+    return out.squeeze(1)[..., : value.shape[-1]]
+
+
+def _rows(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
+    scores = query @ key.mT
+    if bias is not None:
+        scores = scores + bias.mT
+    if mask is not None:
+        scores = scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
+    return scores.logsumexp(-1, keepdim=True)
+
+
+@without_autocast
+def logsumexp(
+    query: Tensor, key: Tensor, bias: Tensor | None = None, mask: Tensor | None = None
+) -> Tensor:
+    """log sum_j exp(q_i . k_j + b_j) over the keys to keep: (B, N, 1).
+
+    Rows are done in blocks, and each block is computed again in the backward pass instead of
+    being kept.
+
+    Args:
+        query, key: (B, N, d), (B, M, d).
+        bias: b, (B, M, 1).
+        mask: (B, M), True for the keys to keep.
+    """
+    batch, columns = key.shape[:2]
+    blocks = query.split(rows_at_once(batch, columns), dim=1)
+    if len(blocks) == 1:
+        return _rows(query, key, bias, mask)
+    return torch.cat(
+        [checkpoint(_rows, block, key, bias, mask, use_reentrant=False) for block in blocks], dim=1
+    )

@@ -1,0 +1,52 @@
+"""What runs in which precision.
+
+Under autocast the projections run in the low precision that the user chose. Sums over all nodes
+(degrees, logits, log-sum-exps, products with factors) do not follow it by themselves:
+
+- operators compute in the dtype of their factors, never in one that autocast picks;
+- float16 is widened to float32 there: a sum over N nodes leaves its range (65504) soon;
+- degrees and log-sum-exps are float32 at least.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """float16 and bfloat16 to float32; wider dtypes as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def widen_float16(x: Tensor) -> Tensor:
+    """float16 to float32; bfloat16, which has float32's range, and others as they are."""
+    return x.float() if x.dtype == torch.float16 else x
+
+
+def _autocast(kind: str) -> bool:
+    """Whether autocast is on for a kind of device; some ("meta") know none."""
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
+def without_autocast(function: Callable) -> Callable:
+    """Decorator: inside, autocast casts nothing."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        device = next(a.device for a in (*args, *kwargs.values()) if hasattr(a, "device"))
+        if not _autocast(device.type):
+            return function(*args, **kwargs)
+        with torch.autocast(device.type, enabled=False):
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def float16_autocast(x: Tensor) -> bool:
+    """Whether autocast would turn matrix products of ``x`` into float16."""
+    kind = x.device.type
+    return _autocast(kind) and torch.get_autocast_dtype(kind) == torch.float16

@@ -1,0 +1,112 @@
+"""Blocks in mmseg's and mmdet's backbones, through the config form."""
+
+import copy
+
+import pytest
+import torch
+from tables import BLOCK_OVERRIDES
+
+from nonlocal_zoo import build_block, list_blocks
+from nonlocal_zoo.blocks import NonLocalBlock
+from nonlocal_zoo.testing import randomize_, refuses
+
+pytest.importorskip("mmengine")
+mm = pytest.importorskip("nonlocal_zoo.adapters.mm")
+mmseg = pytest.importorskip("mmseg")
+from mmengine.registry import MODELS, DefaultScope  # noqa: E402
+from mmseg.registry import MODELS as SEG_MODELS  # noqa: E402
+
+pytestmark = pytest.mark.mm
+STARTS_AT_ZERO = [name for name in list_blocks() if build_block(name, 16).starts_at_zero]
+SMALL = dict(base_channels=4, stem_channels=4)
+
+
+def with_blocks(insert, depth=18, host="mmseg.ResNet", **extra):
+    return SEG_MODELS.build(
+        dict(type="WithBlocks", host=host, depth=depth, insert=insert, **SMALL, **extra)
+    )
+
+
+def run(net, x, training):
+    net.train(training)  # mm's returns None
+    return net(x)
+
+
+def inserted(net):
+    return [m for m in net.modules() if isinstance(m, NonLocalBlock)]
+
+
+def image():
+    return torch.randn(1, 3, 32, 40)
+
+
+@pytest.mark.parametrize("name", STARTS_AT_ZERO)
+@pytest.mark.parametrize("position", ["end", "before_last"])
+@pytest.mark.parametrize("depth", [18, 50])
+def test_identical_at_initialisation(name, position, depth):
+    """Also after init_weights(), which draws the weights of all children anew."""
+    block = dict(name=name, **BLOCK_OVERRIDES.get(name, {}))
+    net = with_blocks([dict(stage="layer3", position=position, block=block)], depth)
+    plain = SEG_MODELS.build(dict(type="ResNet", depth=depth, **SMALL))
+    for again in (False, True):
+        if again:
+            randomize_(inserted(net)[0])
+            net.init_weights()
+        result = plain.load_state_dict(net.state_dict(), strict=False)
+        assert not result.missing_keys
+        assert all("nonlocal_" in key for key in result.unexpected_keys)
+        x = image()
+        for training in (False, True):
+            ours, theirs = run(net, x, training), run(plain, x, training)
+            assert len(ours) == 4 and all(map(torch.equal, ours, theirs))
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.parametrize("host", ["mmseg.ResNet", "mmseg.ResNetV1c", "mmdet.ResNet"])
+def test_as_many_as_declared(depth, host):
+    if host.startswith("mmdet"):
+        pytest.importorskip("mmdet.models.backbones")
+    declared = [
+        dict(stage="layer2", block="snl"),
+        dict(stage="layer3", position="before_last", block=dict(name="nl")),
+        dict(stage="layer3", position="before_last", block=dict(name="nl")),
+    ]
+    net = with_blocks(declared, depth, host)
+    blocks = inserted(net)
+    assert len(blocks) == len(declared)
+    sum(y.sum() for y in run(net, image(), True)).backward()
+    for block in blocks:
+        assert all(p.grad is not None for p in block.parameters())
+    channels = {18: (8, 16, 16), 50: (32, 64, 64)}[depth]
+    assert tuple(block.in_channels for block in blocks) == channels
+
+
+def test_a_copy_runs_its_own_block():
+    net = with_blocks([dict(stage="layer3", block="snl")])
+    x, twin = image(), copy.deepcopy(net)
+    before = run(net, x, False)[3]
+    randomize_(inserted(net)[0], spread=2)
+    assert torch.equal(run(twin, x, False)[3], before)
+    assert not torch.equal(run(net, x, False)[3], before)
+
+
+def test_host_in_the_default_scope():
+    """As in a config, where the scope is mmseg's: no prefix."""
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        net = MODELS.build(
+            dict(
+                type="WithBlocks",
+                host="ResNetV1c",
+                depth=18,
+                insert=[dict(stage="layer3", block=dict(name="snl"))],
+            )
+        )
+    assert len(inserted(net)) == 1 and type(net).__name__ == "ResNetV1c"
+
+
+def test_refusals():
+    wrong = dict(stage="layer7", block="snl")
+    refuses(ValueError, lambda: with_blocks([wrong]), "layer7", "'layer3'")
+    refuses(TypeError, lambda: with_blocks([dict(stage="layer3", blok="snl")]), "'block'")
+    with pytest.raises((LookupError, KeyError), match="snl"):
+        with_blocks([dict(stage="layer3", block="snll")])

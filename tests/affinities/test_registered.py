@@ -1,0 +1,111 @@
+"""Every registered affinity, by the formula of its paper and by the contract."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from dense_affinities import Nodes, dense_affinity
+from dense_zoo import Folded
+from tables import (
+    AFFINITY_CONFIGS,
+    POOLED_CONFIGS,
+    affinity_config,
+    build_affinity,
+    label,
+)
+
+from nonlocal_zoo.registry import AFFINITIES
+from nonlocal_zoo.signal import GraphSignal
+from nonlocal_zoo.testing import AFFINITY_CHECKS, assert_near, randomize_, refuses
+
+GRID = (4, 3)
+every_form = pytest.mark.parametrize("config", AFFINITY_CONFIGS, ids=label)
+every_pool = pytest.mark.parametrize("config", POOLED_CONFIGS, ids=label)
+
+
+def make(config):
+    return randomize_(build_affinity(config).double())
+
+
+def features(nodes=12):
+    return torch.randn(2, nodes, 6, dtype=torch.float64)
+
+
+def compare(affinity, config, signal, training):
+    """Matrix, products with it and its transpose, degree, and gradients."""
+    x, receiver = signal.x.requires_grad_(), signal.receivers.requires_grad_()
+    buffers = {name: buffer.clone() for name, buffer in affinity.named_buffers()}
+    operator = affinity.train(training)(signal)
+    state = dict(affinity.named_parameters()) | buffers
+    dense = dense_affinity(config, state, Nodes(x, receiver, signal.grid, training))
+    if isinstance(dense, Folded):  # features of the positions, as wide as the affinity wants them
+        matrix, transposed = dense.matrix, replace(dense, matrix=dense.matrix.mT)
+        rhs = torch.randn(2, x.shape[1], affinity.width or x.shape[2], dtype=torch.float64)
+        back = torch.randn_like(rhs)
+    else:
+        matrix, transposed = dense, dense.mT
+        rhs = torch.randn(2, dense.shape[2], 5, dtype=torch.float64)
+        back = torch.randn(2, dense.shape[1], 5, dtype=torch.float64)
+    rhs.requires_grad_()
+    assert_near(operator.to_dense(), matrix, what="matrix")
+    assert_near(operator.degree(), matrix.sum(2, keepdim=True), what="degree")
+    ours, theirs = operator.matmul(rhs), dense @ rhs
+    assert_near(ours, theirs, what="matmul")
+    assert_near(operator.transpose().matmul(back), transposed @ back, what="transposed matmul")
+    leaves = {"x": x, "receiver": receiver, "rhs": rhs, **dict(affinity.named_parameters())}
+    ours, theirs = (
+        torch.autograd.grad((y * back).sum(), leaves.values(), allow_unused=True)
+        for y in (ours, theirs)
+    )
+    for name, a, b in zip(leaves, ours, theirs, strict=True):
+        if name not in ("x", "receiver"):
+            assert a is not None, f"{name} gets no gradient"
+        if b is not None:
+            assert_near(a, b, 1e-8, f"gradient of {name}")
+
+
+@every_form
+@pytest.mark.parametrize("training", [False, True])
+def test_formula(config, training):
+    compare(make(config), config, GraphSignal(features(), GRID), training)
+
+
+@every_form
+def test_receivers_of_their_own(config):
+    signal = GraphSignal(features(), GRID, receiver=features())  # AFNB, for the pyramid
+    compare(make(config), config, signal, training=False)
+
+
+@every_pool
+@pytest.mark.parametrize("grid", [(12,), (4, 3), (5, 5), (3, 2, 5)], ids=str)
+def test_pooled_keys(config, grid):
+    nodes = torch.Size(grid).numel()
+    compare(make(config), config, GraphSignal(features(nodes), grid), training=False)
+
+
+@every_form
+@pytest.mark.parametrize("check", AFFINITY_CHECKS, ids=lambda check: check.__name__)
+def test_contract(config, check):
+    check(make(config).eval(), features(8))
+
+
+@pytest.mark.parametrize("name", AFFINITIES.names())
+def test_a_graph_without_nodes(name):
+    """One graph of the batch is padding alone: zero rows, finite gradients."""
+    affinity, x = make(affinity_config(name)).eval(), features(4).requires_grad_()
+    signal = GraphSignal(x, mask=torch.tensor([[True] * 4, [False] * 4]))
+    if affinity.uses_grid:
+        refuses(ValueError, lambda: affinity(signal), "needs the nodes of an image")
+        return
+    operator = affinity(signal)
+    y = operator.matmul(signal.zero_padding(x)[..., : affinity.width])
+    assert y.isfinite().all() and (y[1] == 0).all()
+    y.square().sum().backward()
+    for tensor in (x, *affinity.parameters()):
+        assert tensor.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", AFFINITIES.names())
+def test_it_can_be_tabled(name):
+    entry = AFFINITIES.get(name)
+    assert entry.formula and "Args:" in entry.__doc__

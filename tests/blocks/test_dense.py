@@ -1,0 +1,152 @@
+"""Whole blocks against the dense formula: every row, every pair, every kind of fusion."""
+
+import itertools
+
+import pytest
+import torch
+from dense_blocks import dense_block
+from tables import (
+    BLOCK_OVERRIDES,
+    MATRIX_FUNCTIONS,
+    affinity_config,
+    block_settings,
+    label,
+    pair_settings,
+    poolable,
+    why_illegal,
+)
+
+from nonlocal_zoo import build_block, list_blocks
+from nonlocal_zoo.registry import AFFINITIES, FILTERS
+from nonlocal_zoo.testing import assert_near, randomize_, refuses
+
+
+def compare(block, settings, x, training, tolerance=1e-8):
+    """Output and gradients of input and of every parameter, and the running statistics."""
+    randomize_(block.double()).train(training)
+    state = {k: v.clone() for k, v in block.named_buffers()} | dict(block.named_parameters())
+    leaves = {"x": x.requires_grad_(), **dict(block.named_parameters())}
+    ours = block(x)
+    theirs = dense_block(settings, state, x, training)
+    assert_near(ours, theirs, what="output")
+    weight = torch.randn_like(x)
+    gradients = [
+        torch.autograd.grad((y * weight).sum(), leaves.values(), allow_unused=True)
+        for y in (ours, theirs)
+    ]
+    for name, a, b in zip(leaves, *gradients, strict=True):
+        assert a is not None and b is not None, f"{name} gets no gradient"
+        assert_near(a, b, tolerance, f"gradient of {name}")
+
+
+def image(*shape):
+    return torch.randn(2, 8, *(shape or (4, 3)), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", list_blocks())
+@pytest.mark.parametrize("training", [False, True])
+def test_row(name, training):
+    block = build_block(name, 8, inner_channels=4, **BLOCK_OVERRIDES.get(name, {}))
+    compare(block, block_settings(name), image(), training)
+
+
+@pytest.mark.parametrize("name", list_blocks())
+@pytest.mark.parametrize("shape", [(7,), (2, 3, 2)], ids=str)
+def test_row_on_other_grids(name, shape):
+    block = build_block(name, 8, inner_channels=4, **BLOCK_OVERRIDES.get(name, {}))
+    if name == "cc" and len(shape) == 3:
+        refuses(ValueError, lambda: block(image(*shape).float()), "(H, W) or (W,)")
+        return
+    compare(block, block_settings(name), image(*shape), training=True)
+
+
+NORMALIZED = [dict(type="relu_dot", symmetrize=True, normalize="sym"), dict(type="latent", dim=5)]
+PAIRS = itertools.product([*map(affinity_config, AFFINITIES.names()), *NORMALIZED], FILTERS.names())
+
+
+@pytest.mark.parametrize(("affinity", "graph_filter"), PAIRS, ids=label)
+def test_pair(affinity, graph_filter):
+    """The factorial: every legal pair is its dense formula, every other one says why not."""
+    settings = pair_settings(affinity, graph_filter)
+
+    def build():
+        return build_block(in_channels=8, inner_channels=4, **settings)
+
+    if why := why_illegal(affinity, graph_filter):
+        refuses(ValueError, lambda: build().double()(image()), why)
+        return
+    if graph_filter == "spectral":  # its gradients: tests/filters/test_spectral.py
+        block = randomize_(build().double()).eval()
+        expected = dense_block(settings, dict(block.state_dict()), x := image())
+        assert_near(block(x), expected, 1e-8)
+        return
+    for training in (False, True):
+        compare(
+            build(), settings, image(), training, 1e-6 if graph_filter in MATRIX_FUNCTIONS else 1e-8
+        )
+
+
+@pytest.mark.parametrize("affinity", AFFINITIES.names())
+def test_without_weights_there_is_nothing_to_widen_with(affinity):
+    settings = dict(affinity=affinity_config(affinity), graph_filter="propagation")
+    refuses(ValueError, lambda: build_block(in_channels=8, **settings), "values=False")
+
+
+FUSIONS = [
+    dict(norm="batch"),
+    dict(norm="group"),
+    dict(activation="relu"),
+    dict(norm="group", activation="relu", residual_scale=True),
+    dict(residual=False),
+    dict(residual_scale=True),
+    dict(bias=False),
+    dict(zero_init=True),
+    dict(stages=3, norm="batch", activation="relu"),
+    dict(embedding="unit"),
+    dict(embedding="unit_pair"),
+    dict(embedding="unit_pair", stages=2),
+    dict(reduction=4),
+    dict(values=False),
+    dict(recurrence=2),
+    dict(norm="layer"),
+    dict(norm=dict(type="group", groups=2)),
+    dict(graph_filter=dict(type="adjacency", groups=2)),
+    dict(gate="polynomial", norm="batch"),
+    dict(affinity=dict(type="latent", dim=3, groups=2), embedding="unit_pair"),
+    dict(affinity=dict(type="latent", dim=3, groups=2, shared=True)),
+    dict(affinity=dict(type="compact", order=3, groups=2)),
+    dict(affinity=dict(type="pyramid", sizes=(1, 2))),
+    dict(affinity=["gaussian", "relu_dot"], graph_filter="polynomial"),
+    dict(
+        affinity=["dot_product", "concatenation"],
+        graph_filter=["adjacency", dict(type="chebyshev", order=2)],
+        stages=2,
+    ),
+]
+
+
+@pytest.mark.parametrize("settings", FUSIONS, ids=label)
+@pytest.mark.parametrize("training", [False, True])
+def test_fusion(settings, training):
+    compare(build_block(in_channels=8, **settings), settings, image(), training)
+
+
+@pytest.mark.parametrize("name", [name for name in AFFINITIES.names() if poolable(name)])
+@pytest.mark.parametrize("shape", [(6,), (4, 5), (2, 3, 4)], ids=str)
+def test_subsample(name, shape):
+    settings = dict(affinity=affinity_config(name), subsample=True, norm="batch")
+    compare(build_block(in_channels=8, **settings), settings, image(*shape), training=True)
+    settings = dict(affinity=affinity_config(name), subsample=True, graph_filter="graph_conv")
+    compare(build_block(in_channels=8, **settings), settings, image(*shape), training=True)
+
+
+def test_running_statistics():
+    """Momentum 0.1, with the unbiased variance, as nn.BatchNorm2d on the image."""
+    block = build_block(affinity="gaussian", norm="batch", in_channels=8).double()
+    seen = []
+    block.units[0].norm.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    block.train()(image())
+    norm, values = block.units[0].norm, seen[0].transpose(1, 2).reshape(-1, 8)
+    assert values.shape[0] == 24
+    assert_near(norm.running_mean, 0.1 * values.mean(0))
+    assert_near(norm.running_var, 0.9 + 0.1 * values.var(0, unbiased=True))

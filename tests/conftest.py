@@ -1,0 +1,21 @@
+"""Fixtures of all tests. Dense formulas and tables are in tests/support."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "mm: needs mmengine, mmcv and mmseg, and seconds to import")
+    torch.set_num_threads(1)  # tiny tensors: threads cost more than they give
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)

@@ -1,0 +1,89 @@
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention as attention
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from nonlocal_zoo import build_block
+from nonlocal_zoo.blocks.cost import block_cost
+from nonlocal_zoo.operators import Softmax
+
+
+class Largest(TorchDispatchMode):
+    """The number of entries of the largest tensor that is made."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple) else (result,):
+            if isinstance(tensor, torch.Tensor):
+                self.entries = max(self.entries, tensor.numel())
+        return result
+
+
+def largest(function):
+    with torch.no_grad(), Largest() as made:
+        function()
+    return made.entries
+
+
+NODES, WIDTH = 256, 8
+X = torch.randn(1, 1, NODES, WIDTH)
+
+
+def test_attention_of_unequal_widths():
+    """torch 2.13, scaled_dot_product_attention on CPU
+    | keys and values of unequal width: an N x N matrix is formed, without a word
+    | Softmax pads the narrower one
+    """
+    assert largest(lambda: attention(X, X, X)) < NODES**2
+    wide = torch.randn(1, 1, NODES, 2 * WIDTH)
+    assert largest(lambda: attention(X, X, wide)) >= NODES**2
+    assert largest(lambda: Softmax(X[0], X[0]).matmul(wide[0])) < NODES**2
+
+
+def test_attention_of_transposed_features():
+    """torch 2.13, scaled_dot_product_attention on CPU
+    | a last axis that is not contiguous, as of x.flatten(2).mT: an N x N matrix is formed
+    | Softmax makes keys and queries contiguous
+    """
+    transposed = X.mT.contiguous().mT
+    assert torch.equal(transposed, X)
+    assert largest(lambda: attention(X, transposed, X)) >= NODES**2
+    assert largest(lambda: Softmax(X[0], transposed[0]).matmul(transposed[0])) < NODES**2
+
+
+def test_attention_costs_nothing():
+    """torch 2.13, FlopCounterMode
+    | counts 0 for flash attention on CPU
+    | block_cost counts attention in its plain form
+    """
+    with FlopCounterMode(display=False) as flash:
+        attention(X, X, X)
+    with FlopCounterMode(display=False) as plain, sdpa_kernel(SDPBackend.MATH):
+        attention(X, X, X)
+    assert flash.get_total_flops() == 0
+    assert plain.get_total_flops() == 2 * 2 * NODES**2 * WIDTH
+    block = build_block("danet_position", 8)
+    assert block_cost(block, (1, 8, 16, 16)).multiply_adds > NODES**2 * 8
+
+
+def test_attention_has_no_second_derivative():
+    """torch 2.13, scaled_dot_product_attention on CPU
+    | flash attention has no double backward
+    | the same limit; under the math backend our blocks have one, at the price of N x N
+    """
+    x = torch.randn(1, 8, 3, 4).requires_grad_()
+    block = build_block("nl", 8, zero_init=False)
+
+    def penalty():
+        (gradient,) = torch.autograd.grad(block(x).square().sum(), x, create_graph=True)
+        gradient.square().sum().backward()
+
+    with pytest.raises(RuntimeError, match="derivative for aten::_scaled_dot_product_flash"):
+        penalty()
+    with sdpa_kernel(SDPBackend.MATH):
+        penalty()
+    assert x.grad.isfinite().all()

@@ -1,0 +1,116 @@
+"""Every registered filter, by its definition."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from dense_filters import CHEBYSHEV, DEFAULT_ORDER, RESPONSES, dense_filter
+from tables import FILTER_CONFIGS, FILTER_NAMES, OWN_TESTS, label
+
+from nonlocal_zoo.operators import Dense, Identity, LowRank
+from nonlocal_zoo.registry import FILTERS, parameters_of
+from nonlocal_zoo.testing import (
+    assert_near,
+    check_filter_gradients,
+    check_filter_response,
+    randomize_,
+    refuses,
+)
+
+every_filter = pytest.mark.parametrize("config", FILTER_CONFIGS, ids=label)
+TAKES_ORDER = [name for name in FILTER_NAMES if "order" in parameters_of(FILTERS.get(name))]
+TAKES_POOLED_KEYS = {"adjacency", "bottleneck", "graph_conv"}  # A z is all that they need
+
+
+def make(config, **overrides):
+    built = FILTERS.build(
+        config,
+        **{"in_channels": 3, "out_channels": 4, "inner_channels": 3, "bias": True, **overrides},
+    )
+    return randomize_(built.double())
+
+
+@every_filter
+@pytest.mark.parametrize("bias", [True, False])
+def test_response(config, bias):
+    """cos(k arccos x) and the like; a filter without an entry in RESPONSES is a KeyError."""
+    response = RESPONSES[config["type"]]
+    if response is None:
+        assert not hasattr(FILTERS.get(config["type"]), "response")
+        return
+    order = config.get("order", 0)
+    check_filter_response(make(config, bias=bias), lambda x: response(x, order))
+
+
+@pytest.mark.parametrize("config", TAKES_ORDER)
+def test_response_at_the_default_order(config):
+    order = DEFAULT_ORDER[config]
+    check_filter_response(make(config), lambda x: RESPONSES[config](x, order))
+
+
+@every_filter
+@pytest.mark.parametrize("training", [False, True])
+def test_matrix_function(config, training):
+    """Also where A is not symmetric and has no eigenbasis: g(A) z by powers."""
+    graph_filter = make(config).train(training)
+    state = dict(graph_filter.state_dict())
+    left, right = (torch.randn(2, 8, 3, dtype=torch.float64) / 3 for _ in range(2))
+    z = torch.randn(2, 8, 3, dtype=torch.float64)
+    expected = dense_filter(config, state, left @ right.mT, z, training)
+    assert_near(graph_filter(LowRank(left, right), z), expected)
+    state = dict(graph_filter.state_dict())
+    assert_near(
+        graph_filter.eval()(Dense(left @ right.mT), z),
+        dense_filter(config, state, left @ right.mT, z, False),
+    )
+
+
+@every_filter
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients(config, training):
+    check_filter_gradients(make(config).train(training))
+
+
+@every_filter
+def test_input_is_not_changed(config):
+    graph_filter, matrix = make(config), torch.randn(1, 5, 5).double()
+    z = torch.randn(1, 5, 3).double()
+    before = z.clone(), matrix.clone()
+    graph_filter(Dense(matrix), z)
+    graph_filter(Identity(1, 5, z.dtype, z.device), z)  # whose product is z itself
+    assert torch.equal(z, before[0]) and torch.equal(matrix, before[1])
+
+
+@every_filter
+def test_pooled_keys(config):
+    graph_filter, z = make(config), torch.randn(1, 4, 3).double()
+    rectangular = Dense(torch.randn(1, 6, 4).double())
+    if config["type"] in TAKES_POOLED_KEYS:
+        assert graph_filter(rectangular, z).shape == (1, 6, 4)
+    else:
+        refuses(ValueError, lambda: graph_filter(rectangular, z), config["type"], "adjacency")
+
+
+@pytest.mark.parametrize("name", TAKES_ORDER)
+@pytest.mark.parametrize("order", [-1, 1.0, "2", None])
+def test_wrong_order(name, order):
+    refuses(ValueError, lambda: make(dict(type=name, order=order)), repr(order), "int >= 0")
+
+
+@pytest.mark.parametrize("name", FILTERS.names())
+def test_it_can_be_tabled(name):
+    entry = FILTERS.get(name)
+    assert entry.formula and "Args:" in entry.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(OWN_TESTS))
+def test_it_has_tests_of_its_own(name):
+    assert name in FILTERS.names() and Path(__file__).with_name(f"test_{name}.py").exists()
+
+
+def test_the_table_of_polynomials_is_right():
+    """The table that the dense blocks use, against the definition."""
+    x = torch.linspace(-1, 1, 7, dtype=torch.float64)
+    for k, coefficients in enumerate(CHEBYSHEV):
+        value = sum(c * x**power for power, c in enumerate(coefficients))
+        assert_near(value, torch.cos(k * torch.arccos(x)))

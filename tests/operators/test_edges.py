@@ -1,0 +1,86 @@
+"""Degrees of zero, flags of sums and factors, wrong shapes."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck
+
+from nonlocal_zoo.operators import Dense, Diagonal, Identity, LowRank, Product, Sum
+from nonlocal_zoo.operators.base import inverse_power
+from nonlocal_zoo.testing import assert_near, dense_normalized, refuses
+
+
+def rand(*shape):
+    return torch.rand(*shape, dtype=torch.float64) + 0.1
+
+
+@pytest.mark.parametrize("kind", ["sym", "rw"])
+def test_nodes_without_neighbours(kind):
+    """Zero rows and columns stay zero, and the gradient stays finite and right."""
+    left = rand(2, 5, 2)
+    left[0, 1] = 0
+    left[1] = 0
+    operator = LowRank(left.requires_grad_(), left, nonnegative=True).normalize(kind)
+    dense = dense_normalized(left @ left.mT, kind)
+    assert_near(operator.to_dense(), dense)
+    assert (operator.to_dense()[0, 1] == 0).all() and (operator.to_dense()[1] == 0).all()
+    weight = torch.randn(2, 5, 5).double()
+    ours, theirs = (
+        torch.autograd.grad((m * weight).sum(), left, retain_graph=True)[0]
+        for m in (operator.to_dense(), dense)
+    )
+    assert_near(ours, theirs)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1])
+def test_inverse_power(exponent):
+    degree = torch.tensor([4.0, 0.0, 0.25, -1.0], dtype=torch.float64, requires_grad=True)
+    result = inverse_power(degree, exponent)
+    expected = [4**-exponent, 0, 0.25**-exponent, 0]
+    assert_near(result, torch.tensor(expected, dtype=torch.float64))
+    result.sum().backward()
+    assert degree.grad.isfinite().all() and degree.grad[1] == 0 == degree.grad[3]
+    assert gradcheck(lambda d: inverse_power(d, exponent), rand(5).requires_grad_())
+
+
+def test_flags_of_sums_and_factors():
+    symmetric = Dense(torch.ones(1, 3, 3), symmetric=True, nonnegative=True)
+    plain = Dense(torch.ones(1, 3, 3))
+    assert Sum(symmetric, symmetric).symmetric and Sum(symmetric, symmetric).nonnegative
+    assert not Sum(symmetric, plain).symmetric and not Sum(plain, symmetric).nonnegative
+    assert (symmetric * 2).nonnegative and (symmetric * 2).symmetric
+    assert not (-symmetric).nonnegative and (-symmetric).symmetric
+    assert not (symmetric * torch.tensor(2.0)).nonnegative, "a learnt factor may change its sign"
+    assert Product(symmetric, symmetric).nonnegative
+    assert not Product(symmetric, symmetric).symmetric, "AB = (AB)' needs them to commute"
+    assert not symmetric.normalize("rw").symmetric and symmetric.normalize("sym").symmetric
+
+
+def test_symmetric_operators_are_returned_as_they_are():
+    for operator in (
+        Dense(torch.ones(1, 3, 3), symmetric=True),
+        LowRank(torch.ones(1, 3, 1), torch.ones(1, 3, 1), symmetric=True),
+        Identity(1, 3, torch.float32, torch.device("cpu")),
+    ):
+        assert operator.symmetrize() is operator
+
+
+def test_structure_is_kept():
+    """Symmetrised and normalised factors are factors again, with one tensor for both sides."""
+    operator = LowRank(rand(1, 9, 2), rand(1, 9, 2), nonnegative=True)
+    result = operator.symmetrize().normalize("sym")
+    assert isinstance(result, LowRank) and result.left is result.right
+    assert isinstance((result * 2.0).transpose(), LowRank)
+    assert isinstance(Identity(1, 3, torch.float64, torch.device("cpu")) * 2, Diagonal)
+
+
+def test_wrong_shapes_are_refused():
+    refuses(ValueError, lambda: Dense(torch.ones(3, 3)), "(3, 3)", "(B, N, M)")
+    refuses(ValueError, lambda: Diagonal(torch.ones(1, 3)), "(1, 3)", "(B, N, 1)")
+    refuses(ValueError, lambda: Diagonal(torch.ones(1, 3, 2)), "(1, 3, 2)", "(B, N, 1)")
+    refuses(ValueError, lambda: LowRank(rand(1, 3, 2), rand(1, 3, 4)), "(1, 3, 2)", "(1, 3, 4)")
+    refuses(ValueError, lambda: LowRank(rand(1, 3, 2), rand(2, 3, 2)), "(2, 3, 2)")
+    refuses(ValueError, lambda: LowRank(rand(1, 3, 2), rand(1, 3, 4), rand(1, 4, 2)), "(1, 4, 2)")
+    a, b = Dense(rand(1, 3, 3)), Dense(rand(1, 4, 4))
+    refuses(ValueError, lambda: a + b, "(1, 3, 3)", "(1, 4, 4)")
+    refuses(ValueError, lambda: a - b, "(1, 3, 3)", "(1, 4, 4)")
+    refuses(ValueError, lambda: a @ b, "(1, 3, 3)", "(1, 4, 4)")
