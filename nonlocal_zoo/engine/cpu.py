@@ -65,3 +65,15 @@ def _use_gloo(config: Config) -> None:
         broadcast_buffers=False,
         find_unused_parameters=config.get("find_unused_parameters", False),
     )
+
+
+def leave_group() -> None:
+    """Ends this process's part in a group, once all are here.
+
+    gloo's threads must not be running when the interpreter ends: now and then that aborts the
+    process ("terminate called without an active exception"), and torchrun then kills the others,
+    which may still be writing.
+    """
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

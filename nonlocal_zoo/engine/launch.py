@@ -11,7 +11,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from . import arguments
 from .checkpoint import latest_checkpoint
 from .config import ConfigError
-from .cpu import adapt
+from .cpu import adapt, leave_group
 from .interrupt import finishing_the_iteration
 
 INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
@@ -58,6 +58,7 @@ def train(argv: Sequence[str] | None = None) -> None:
         way = f"to go on from {last} add --resume to the same command" if last else "nothing saved"
         print(f"Interrupted; {way}", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    leave_group()
 
 
 def test(argv: Sequence[str] | None = None) -> None:
@@ -83,6 +84,7 @@ def test(argv: Sequence[str] | None = None) -> None:
         runner = Runner.from_cfg(config)
         check_weights(runner.model, checkpoint.get("state_dict", checkpoint), args.checkpoint)
         runner.test()
+    leave_group()
 
 
 def load_plain(path: str) -> dict:
