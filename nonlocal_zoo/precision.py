@@ -46,7 +46,12 @@ def without_autocast(function: Callable) -> Callable:
     return wrapped
 
 
+def autocast_dtype(x: Tensor) -> torch.dtype | None:
+    """What autocast would compute matrix products of ``x`` in; None where it is off."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if _autocast(kind) else None
+
+
 def float16_autocast(x: Tensor) -> bool:
     """Whether autocast would turn matrix products of ``x`` into float16."""
-    kind = x.device.type
-    return _autocast(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    return autocast_dtype(x) == torch.float16

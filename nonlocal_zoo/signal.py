@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .layers import Projection, project
 from .precision import at_least_float32
 
 
@@ -53,6 +54,12 @@ class GraphSignal:
         if self.mask is None:
             return self.x.shape[1]
         return self.mask.sum(1).clamp(min=1)[:, None, None]
+
+    def project(self, hear: Projection, speak: Projection) -> list[Tensor]:
+        """hear(receivers) and speak(x), through one product where both read the same."""
+        if self.receiver is None:
+            return project(self.x, hear, speak)
+        return [hear(self.receiver), speak(self.x)]
 
     def with_x(self, x: Tensor, receiver: Tensor | None = None) -> GraphSignal:
         """The same nodes with other features."""

@@ -26,7 +26,7 @@ ORDER = (
 )
 GROUND = {name: set() for name in ORDER[0]} | {
     "layers": {"precision", "registry"},
-    "signal": {"precision"},
+    "signal": {"precision", "layers"},
 }
 CORE = {name for line in ORDER[:6] for name in line} | {"__init__", "testing"}
 MM = {"mmengine", "mmcv", "mmseg", "mmdet"}

@@ -55,11 +55,12 @@ class Latent(Affinity):
         self.groups = groups
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        send = self._kernels(signal, signal.x, self.send)
         if self.receive is None:
+            send = self._kernels(signal, self.send(signal.x))
             send = receive = l2_normalize(send, dim=2)
         else:
-            receive = self._kernels(signal, signal.receivers, self.receive)
+            kernels = signal.project(self.receive, self.send)
+            receive, send = (self._kernels(signal, psi) for psi in kernels)
             send, receive = l2_normalize(send, dim=1), l2_normalize(receive, dim=2)
         x = GroupChannels.split(signal.x, self.groups).to(send.dtype)
         latent = l2_normalize(chain_matmul(send.mT, x), dim=2)
@@ -67,6 +68,6 @@ class Latent(Affinity):
         operator = LowRank(receive, send, core, nonnegative=True)
         return operator if self.groups == 1 else GroupChannels(operator, self.groups)
 
-    def _kernels(self, signal: GraphSignal, features: Tensor, psi: Projection) -> Tensor:
-        """psi of the features, one kernel's after the other's: (B g, N, d)."""
-        return GroupChannels.split(signal.zero_padding(psi(features)), self.groups)
+    def _kernels(self, signal: GraphSignal, psi: Tensor) -> Tensor:
+        """psi (B, N, g d), one kernel's after the other's: (B g, N, d)."""
+        return GroupChannels.split(signal.zero_padding(psi), self.groups)

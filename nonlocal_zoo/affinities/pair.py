@@ -38,8 +38,7 @@ class Pair(nn.Module):
         self.pool = GridPool() if subsample else None
 
     def forward(self, signal: GraphSignal) -> tuple[Tensor, Tensor]:
-        theta = signal.zero_padding(self.theta(signal.receivers))
-        phi = signal.zero_padding(self.phi(signal.x))
+        theta, phi = map(signal.zero_padding, signal.project(self.theta, self.phi))
         return theta, phi if self.pool is None else self.pool(phi, signal.grid)
 
 

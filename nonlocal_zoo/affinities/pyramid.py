@@ -55,11 +55,10 @@ class Pyramid(Affinity):
         self.sizes, self.scale = tuple(sizes), inner_channels**-0.5
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        phi = self.phi(signal.x)
         if self.theta is None and signal.receiver is None:
-            theta = phi
+            theta = phi = self.phi(signal.x)
         else:
-            theta = (self.theta or self.phi)(signal.receivers)
+            theta, phi = signal.project(self.theta or self.phi, self.phi)
         pool = GridAverage(phi.shape[0], signal.grid, self.sizes, phi.dtype, phi.device)
         operator = Softmax(theta * self.scale, pool.matmul(phi)) @ pool
         operator.bounded = True  # both are row-stochastic

@@ -27,10 +27,10 @@ class UnitEmbedding(nn.Module):
             self.receive = Projection(in_channels, out_channels, bias=False, norm="batch")
 
     def forward(self, signal: GraphSignal) -> GraphSignal:
-        send = l2_normalize(self.send(signal.x), dim=2)
         if self.receive is None:
-            return signal.with_x(send)
-        return signal.with_x(send, l2_normalize(self.receive(signal.receivers), dim=2))
+            return signal.with_x(l2_normalize(self.send(signal.x), dim=2))
+        receive, send = (l2_normalize(y, dim=2) for y in signal.project(self.receive, self.send))
+        return signal.with_x(send, receive)
 
 
 EMBEDDINGS = {"unit": False, "unit_pair": True}  # name -> pair

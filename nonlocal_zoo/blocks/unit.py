@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from ..filters import GraphFilter
-from ..layers import GridPool, Projection, apply_norm, make_activation, make_norm
+from ..filters import GraphFilter, Values
+from ..layers import Epilogue, GridPool, Projection, apply_norm, make_activation, make_norm
 from ..operators import GraphOperator
 from ..precision import float16_autocast, widen_float16
 from ..signal import GraphSignal
@@ -54,25 +55,22 @@ class Unit(nn.Module):
     def forward(
         self, operators: Sequence[GraphOperator], signal: GraphSignal, residual: Tensor
     ) -> Tensor:  # (B, N, C)
-        z = signal.x if self.values is None else self.values(signal.x)
-        if self.pool is not None:
-            z = self.pool(z, signal.grid)
-        if float16_autocast(z):
+        z = Values(signal.x, self.values, self.pool, signal.grid)
+        if float16_autocast(signal.x):
+            z = widen_float16(z.evaluate())
             with torch.autocast(z.device.type, enabled=False):
-                return self.fuse(operators, widen_float16(z), signal, residual)
+                return self.fuse(operators, z, signal, residual)
         return self.fuse(operators, z, signal, residual)
 
     def fuse(
         self,
         operators: Sequence[GraphOperator],
-        z: Tensor,
+        z: Tensor | Values,
         signal: GraphSignal,
         residual: Tensor,
     ) -> Tensor:
         """The filtered features joined with the residual: (B, M, c) -> (B, N, C)."""
-        y = self.filter(operators, z, signal.mask)
-        if self.gamma is not None:
-            y = y * self.gamma
+        y = self.filter(operators, z, signal.mask, channels_first=residual.stride(2) != 1)
         if self.residual:
             kept = residual
             if self.gate is not None:
@@ -81,8 +79,29 @@ class Unit(nn.Module):
         y = y.expand(-1, residual.shape[1], -1)  # an operator of one row speaks to all nodes
         return signal.zero_padding(y.to(residual.dtype))
 
-    def filter(self, operators: Sequence[GraphOperator], z: Tensor, mask: Tensor | None) -> Tensor:
-        """act(norm(sum_m g_m(A_m) z)): (B, M, c) -> (B, N, C)."""
-        parts = [g(a, z) for g, a in zip(self.filters, operators, strict=True)]
-        y = sum(parts[1:], start=parts[0])
-        return self.activation(apply_norm(self.norm, y.mT, mask)).mT
+    def filter(
+        self,
+        operators: Sequence[GraphOperator],
+        z: Tensor | Values,
+        mask: Tensor | None,
+        channels_first: bool,
+    ) -> Tensor:
+        """gamma * act(norm(sum_m g_m(A_m) z)): (B, M, c) -> (B, N, C).
+
+        What is affine (gamma, and a batch norm in eval mode) goes into the filters' products.
+        """
+        norm = Epilogue.of_norm(self.norm)
+        folds_norm = norm is not None or isinstance(self.norm, nn.Identity)
+        folds_gamma = folds_norm and isinstance(self.activation, nn.Identity)
+        epilogue = replace(norm or Epilogue(), channels_first=channels_first)
+        if self.gamma is not None and folds_gamma:
+            epilogue = epilogue.then(self.gamma)
+        if len(self.filters) > 1 and isinstance(z, Values):
+            z = z.evaluate()
+        y = self.filters[0](operators[0], z, epilogue)
+        for g, a in zip(self.filters[1:], operators[1:], strict=True):
+            y = y + g(a, z, epilogue.without_shift())
+        if not folds_norm:
+            y = apply_norm(self.norm, y, mask)
+        y = self.activation(y)
+        return y if self.gamma is None or folds_gamma else y * self.gamma

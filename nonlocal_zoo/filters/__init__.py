@@ -15,5 +15,6 @@ from . import (  # noqa: F401
     squared_laplacian,
 )
 from .base import GraphFilter, LinearFilter
+from .values import Values
 
-__all__ = ["GraphFilter", "LinearFilter"]
+__all__ = ["GraphFilter", "LinearFilter", "Values"]

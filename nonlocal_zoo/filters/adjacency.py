@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from ..layers import Epilogue
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import LinearFilter
+from .base import PLAIN, LinearFilter
+from .sandwich import sandwich
+from .values import Values
 
 
 @FILTERS.register("adjacency")
@@ -26,6 +29,11 @@ class Adjacency(LinearFilter):
         self, in_channels: int, out_channels: int, bias: bool = True, groups: int = 1
     ) -> None:
         super().__init__(in_channels, out_channels, terms=1, bias=bias, groups=groups)
+
+    def forward(
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+    ) -> Tensor:
+        return sandwich(operator, z, self.weights[0], epilogue)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         yield operator.matmul(z)

@@ -9,8 +9,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..layers import Projection
+from ..layers import Epilogue, Projection
 from ..operators import GraphOperator
+from .values import Values, evaluate
+
+PLAIN = Epilogue()
 
 
 class GraphFilter(nn.Module, ABC):
@@ -25,7 +28,10 @@ class GraphFilter(nn.Module, ABC):
     formula: ClassVar[str] = ""  # of y, for tables
 
     @abstractmethod
-    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor: ...
+    def forward(
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+    ) -> Tensor:
+        """epilogue(y); ``z`` may be values that nobody has multiplied out yet."""
 
 
 class LinearFilter(GraphFilter):
@@ -56,11 +62,15 @@ class LinearFilter(GraphFilter):
     def basis(self, eigenvalues: Tensor) -> Tensor:
         """f_k(lambda): (n_eigenvalues,) -> (n_eigenvalues, terms)."""
 
-    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor:
+    def forward(
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+    ) -> Tensor:
         y = None
-        for weight, term in zip(self.weights, self.terms(operator, z), strict=True):
-            part = weight(term)
-            y = part if y is None else y + part
+        for weight, term in zip(self.weights, self.terms(operator, evaluate(z)), strict=True):
+            if y is not None:  # rational filters of half-precision features are wider than they
+                dtype = torch.promote_types(term.dtype, y.dtype)
+                term, y = term.to(dtype), y.to(dtype)
+            y = weight.product(term, epilogue, y)
         return y
 
     def response(self, eigenvalues: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..layers import Projection
+from ..layers import Epilogue, Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import GraphFilter
+from .base import PLAIN, GraphFilter
+from .values import Values, evaluate
 
 
 @FILTERS.register("bottleneck")
@@ -31,5 +32,8 @@ class Bottleneck(GraphFilter):
         self.hidden = Projection(in_channels, inner_channels, bias, norm="layer", activation="relu")
         self.weights = nn.ModuleList([Projection(inner_channels, out_channels, bias)])
 
-    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor:
-        return self.weights[0](self.hidden(operator.matmul(z)))
+    def forward(
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+    ) -> Tensor:
+        hidden = self.hidden(operator.matmul(evaluate(z)))
+        return self.weights[0].product(hidden, epilogue)

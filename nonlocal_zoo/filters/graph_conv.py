@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..layers import Projection
+from ..layers import Epilogue, Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import GraphFilter
+from .base import PLAIN, GraphFilter
+from .values import Values, evaluate
 
 
 @FILTERS.register("graph_conv")
@@ -33,5 +34,8 @@ class GraphConv(GraphFilter):
     def reset_parameters(self) -> None:
         nn.init.normal_(self.hidden.weight, std=0.01)
 
-    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor:
-        return self.weights[0](self.hidden(operator.matmul(z)))
+    def forward(
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+    ) -> Tensor:
+        hidden = self.hidden(operator.matmul(evaluate(z)))
+        return self.weights[0].product(hidden, epilogue)

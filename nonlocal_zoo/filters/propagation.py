@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..layers import Epilogue
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import GraphFilter
+from .base import PLAIN, GraphFilter
+from .values import Values, evaluate
 
 
 @FILTERS.register("propagation")
@@ -27,5 +29,7 @@ class Propagation(GraphFilter):
                 f"{out_channels}; allowed: values=False, or another filter"
             )
 
-    def forward(self, operator: GraphOperator, z: Tensor) -> Tensor:
-        return operator.matmul(z)
+    def forward(
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+    ) -> Tensor:
+        return epilogue.apply(operator.matmul(evaluate(z)))

@@ -3,6 +3,7 @@
 from .algebra import Product, Scaled, Sum
 from .base import Cost, GraphOperator
 from .chain import chain_matmul
+from .choice import Choice
 from .criss_cross import CrissCross
 from .dense import Dense
 from .diagonal import Diagonal, Identity
@@ -18,6 +19,7 @@ from .spectrum import Spectrum
 
 __all__ = [
     "ChannelNodes",
+    "Choice",
     "Cost",
     "CrissCross",
     "Dense",

@@ -105,6 +105,10 @@ class Product(GraphOperator):
             return LowRank(self.left.matmul(right.left), right.right, right.core)
         return None
 
+    def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
+        few = self.left.shape[2] < self.left.shape[1]
+        return (self.left, self.right) if few else None
+
     def cost(self, channels: int) -> Cost:
         left, right = self.left.cost(channels), self.right.cost(channels)
         return Cost(left.multiply_adds + right.multiply_adds, left.bytes + right.bytes)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..layers import Epilogue
 from ..registry import choose
 from .functions import MatrixFunctions
 
@@ -84,6 +85,17 @@ class GraphOperator(MatrixFunctions, ABC):
     @abstractmethod
     def cost(self, channels: int) -> Cost:
         """Of ``matmul`` with a right-hand side of ``channels`` columns."""
+
+    def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
+        """D (B, N, s) and G (B, s, M) with A = D G: what s nodes gather, and distribute again.
+
+        None where A is not known to go through a few nodes.
+        """
+        return None
+
+    def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
+        """A rhs + shift, shift (C,), laid out as an Epilogue has it."""
+        return Epilogue(None, shift, channels_first).apply(self.matmul(rhs))
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         """diag(rows) A diag(columns); rows (B | 1, N | 1, 1), columns (B | 1, M | 1, 1).

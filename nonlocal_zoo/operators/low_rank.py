@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .base import Cost, GraphOperator
 from .chain import chain_matmul, cheapest_order
+from .dense import Dense
 
 
 class LowRank(GraphOperator):
@@ -88,6 +89,13 @@ class LowRank(GraphOperator):
 
     def low_rank(self) -> LowRank:
         return self
+
+    def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
+        """L and K R', where they are thin."""
+        if self.left.shape[2] >= self.shape[1]:
+            return None
+        gather = Dense(self.right.mT)
+        return Dense(self.left), gather if self.core is None else Dense(self.core) @ gather
 
     def symmetrize(self) -> GraphOperator:
         """(L K R' + R K' L') / 2 = U J U' with U = [L, R]: low rank again, one factor to keep."""

@@ -1,0 +1,58 @@
+"""A between two projections, in the cheapest order."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..layers import Epilogue, Projection
+from ..operators import Choice, GraphOperator
+from .values import Values, evaluate
+
+
+def sandwich(
+    operator: GraphOperator, z: Tensor | Values, last: Projection, epilogue: Epilogue
+) -> Tensor:
+    """epilogue(A z W' + b), z = x V' + v.
+
+    Where A = D G goes through s < N nodes, V may act on the s gathered ones, G z = (G x) V' +
+    (G 1) v, and W before they are distributed, D ((G z) W').
+    """
+    factors = operator.factors()
+    if factors is None or last.groups > 1:
+        return last.product(operator.matmul(evaluate(z)), epilogue)
+    distribute, gather = factors
+    few = _gather(gather, z)
+    if not weights_before(distribute, last)[0].chosen:
+        return last.product(distribute.matmul(few), epilogue)
+    weight, bias = epilogue.fold(last.weight, last.bias)
+    few = few @ weight.to(few.dtype).mT
+    return distribute.affine(few, bias, epilogue.channels_first)
+
+
+def _gather(gather: GraphOperator, z: Tensor | Values) -> Tensor:
+    if not isinstance(z, Values) or not z.linear or not values_after(gather, z)[0].chosen:
+        return gather.matmul(evaluate(z))
+    few = gather.matmul(z.input())
+    weight = z.projection.weight.to(few.dtype)
+    few = few @ weight.mT
+    if z.projection.bias is None:
+        return few
+    return few + (gather.degree() * z.projection.bias).to(few.dtype)
+
+
+def values_after(gather: GraphOperator, z: Values) -> tuple[Choice, Choice]:
+    """(G x) V' or G (x V')."""
+    few, nodes = gather.shape[1:]
+    size = z.projection.in_channels * z.projection.out_channels
+    after = few * size + gather.cost(z.projection.in_channels).multiply_adds
+    before = nodes * size + gather.cost(z.projection.out_channels).multiply_adds
+    return Choice.of(("(G x) V", after), ("G (x V)", before))
+
+
+def weights_before(distribute: GraphOperator, last: Projection) -> tuple[Choice, Choice]:
+    """D (z W') or (D z) W'."""
+    nodes, few = distribute.shape[1:]
+    size = last.in_channels * last.out_channels
+    before = few * size + distribute.cost(last.out_channels).multiply_adds
+    after = nodes * size + distribute.cost(last.in_channels).multiply_adds
+    return Choice.of(("D (z W)", before), ("(D z) W", after))

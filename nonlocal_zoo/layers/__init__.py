@@ -1,0 +1,25 @@
+"""Layers on node features that affinities, filters and blocks share.
+
+Features are (B, N, C). Inside a block they are kept node by node (the C channels of a node side
+by side), which is the fastest layout for products with tall, thin matrices; images come and go
+channel by channel, as views, and no tensor is transposed on the way in.
+"""
+
+from .epilogue import Epilogue
+from .norms import NORMS, apply_norm, l2_normalize, make_norm
+from .pool import GridPool
+from .projection import ACTIVATIONS, Projection, linear, make_activation, project
+
+__all__ = [
+    "ACTIVATIONS",
+    "NORMS",
+    "Epilogue",
+    "GridPool",
+    "Projection",
+    "apply_norm",
+    "l2_normalize",
+    "linear",
+    "make_activation",
+    "make_norm",
+    "project",
+]

@@ -1,0 +1,66 @@
+"""What becomes of a matrix product on its way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """y -> y * scale + shift, and how y lies in memory.
+
+    A product x W' + b takes it in: x (scale W)' + (scale b + shift), the same to rounding.
+
+    Attributes:
+        scale, shift: (C,); None is 1 and 0.
+        channels_first: y (B, N, C) is a view of (B, C, N), as an image; else the channels of a
+            node lie side by side.
+    """
+
+    scale: Tensor | None = None
+    shift: Tensor | None = None
+    channels_first: bool = False
+
+    @staticmethod
+    def of_norm(norm: nn.Module) -> Epilogue | None:
+        """A batch norm that uses its running statistics; None for all else."""
+        if not isinstance(norm, _BatchNorm) or norm.training or norm.running_var is None:
+            return None
+        scale = (norm.running_var + norm.eps).rsqrt()
+        if norm.weight is not None:
+            scale = scale * norm.weight
+        shift = -norm.running_mean * scale
+        return Epilogue(scale, shift if norm.bias is None else shift + norm.bias)
+
+    def then(self, factor: Tensor) -> Epilogue:
+        """With y * factor after it."""
+        scale = factor if self.scale is None else self.scale * factor
+        return replace(self, scale=scale, shift=None if self.shift is None else self.shift * factor)
+
+    def without_shift(self) -> Epilogue:
+        """For the second and later parts of a sum."""
+        return replace(self, shift=None)
+
+    def fold(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """scale W, (..., C, c), and scale b + shift, (C,)."""
+        if self.scale is not None:
+            weight = weight * self.scale.unsqueeze(-1)
+            bias = None if bias is None else bias * self.scale
+        if self.shift is not None:
+            bias = self.shift if bias is None else bias + self.shift
+        return weight, bias
+
+    def apply(self, y: Tensor) -> Tensor:
+        """To a y (B, N, C) that no product can take it in for."""
+        if self.scale is not None:
+            y = y * self.scale
+        if self.shift is not None:
+            y = y + self.shift
+        return self.lay_out(y)
+
+    def lay_out(self, y: Tensor) -> Tensor:
+        """``y`` (B, N, C) in the layout that is wanted."""
+        return y.mT.contiguous().mT if self.channels_first else y

@@ -1,0 +1,71 @@
+"""Normalisations over node features."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..precision import at_least_float32
+from ..registry import Registry
+
+NORMS = Registry("norm")
+NORMS.register("batch")(nn.BatchNorm1d)
+
+
+@NORMS.register("group")
+class GroupNorm(nn.GroupNorm):
+    """Over the real nodes and the channels of each group: (B, C, N) -> (B, C, N).
+
+    Args:
+        num_features: C.
+        groups: at most; fewer where so many divide nothing.
+    """
+
+    def __init__(self, num_features: int, groups: int = 32) -> None:
+        super().__init__(math.gcd(groups, num_features), num_features)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is None:
+            return super().forward(x)
+        grouped = x.unflatten(1, (self.num_groups, -1))
+        real = mask[:, None, None, :]  # (B, 1, 1, N)
+        count = mask.sum(1).clamp(min=1)[:, None, None, None] * grouped.shape[2]
+        mean = (grouped * real).sum((2, 3), keepdim=True) / count
+        variance = ((grouped - mean).square() * real).sum((2, 3), keepdim=True) / count
+        y = ((grouped - mean) / (variance + self.eps).sqrt()).flatten(1, 2)
+        return y * self.weight.unsqueeze(-1) + self.bias.unsqueeze(-1)
+
+
+@NORMS.register("layer")
+class LayerNorm(nn.LayerNorm):
+    """Over the channels of each node: (B, C, N) -> (B, C, N)."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.mT).mT
+
+
+def make_norm(norm: str | dict | None, channels: int) -> nn.Module:
+    """Normalisation over (B, C, N): None, or a name or dict of "batch", "group", "layer"."""
+    return nn.Identity() if norm is None else NORMS.build(norm, num_features=channels)
+
+
+def apply_norm(norm: nn.Module, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """``norm`` of (B, N, C); a float32 intermediate in a half-precision model comes back to it."""
+    weight = getattr(norm, "weight", None)
+    if weight is not None and x.dtype == torch.float32 and weight.dtype != torch.float32:
+        x = x.to(weight.dtype)
+    if isinstance(norm, _BatchNorm) and x.stride(2) == 1:  # node by node: it takes (B N, C) too
+        return norm(x.flatten(0, 1).contiguous()).view(x.shape)
+    return (norm(x.mT, mask) if isinstance(norm, GroupNorm) else norm(x.mT)).mT
+
+
+def l2_normalize(x: Tensor, dim: int) -> Tensor:
+    """x / ||x||_2 along ``dim``, in float32 or better (1e-12 is zero in float16)."""
+    return F.normalize(at_least_float32(x), dim=dim)

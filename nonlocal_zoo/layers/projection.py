@@ -1,0 +1,160 @@
+"""1 x 1 convolutions: matrix products with node features."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import choose
+from .epilogue import Epilogue
+from .norms import apply_norm, make_norm
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
+# On a CPU a product with a tall result, channel by channel, runs at half the rate or less once
+# a row of it is far longer than the caches like; a block of nodes at a time it does not.
+NODES_AT_ONCE = 1024
+LARGE = 2**16  # numbers in W, below which a block is too little work
+
+
+def make_activation(activation: str | None) -> nn.Module:
+    """Pointwise nonlinearity: "relu" or None."""
+    name = choose("activation", activation, [None, *ACTIVATIONS])
+    return ACTIVATIONS[name]() if name else nn.Identity()
+
+
+def linear(
+    x: Tensor, weight: Tensor, start: Tensor | None = None, channels_first: bool = False
+) -> Tensor:
+    """x W' + start: (B, N, C) -> (B, N, C').
+
+    Args:
+        weight: W, (C', C) or (B, C', C).
+        start: None, a bias (C',) or features (B, N, C').
+        channels_first: how the result lies in memory, see Epilogue.
+    """
+    weight = weight.to(x.dtype).expand(x.shape[0], *weight.shape[-2:])
+    if start is not None:
+        start = start.to(x.dtype)
+        start = start.expand(*x.shape[:2], -1) if start.dim() == 1 else start
+    if not channels_first:
+        if start is None:
+            return torch.bmm(x, weight.mT)
+        return torch.baddbmm(start, x, weight.mT)
+
+    def block(x: Tensor, start: Tensor | None) -> Tensor:
+        if start is None:
+            return torch.bmm(weight, x.mT)
+        return torch.baddbmm(start.mT, weight, x.mT)
+
+    if not _in_blocks(x, weight):
+        return block(x, start).mT
+    xs = x.split(NODES_AT_ONCE, dim=1)
+    starts = [None] * len(xs) if start is None else start.split(NODES_AT_ONCE, dim=1)
+    return torch.cat([block(*both) for both in zip(xs, starts, strict=True)], dim=2).mT
+
+
+def _in_blocks(x: Tensor, weight: Tensor) -> bool:
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    return x.shape[1] > 8 * NODES_AT_ONCE and weight[0].numel() >= LARGE
+
+
+class Projection(nn.Module):
+    """A 1 x 1 convolution on nodes, with what usually follows it: act(norm(x W' + b)).
+
+    Args:
+        in_channels: C.
+        out_channels: C'.
+        bias: whether there is a b.
+        norm: "batch", "group", "layer" or None.
+        activation: "relu" or None.
+        groups: W is block diagonal with so many blocks.
+
+    Shapes: (B, N, C) -> (B, N, C').
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bias: bool = True,
+        norm: str | dict | None = None,
+        activation: str | None = None,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"groups={groups}; allowed: a divisor of {in_channels} and of {out_channels}"
+            )
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups))
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        self.norm = make_norm(norm, out_channels)
+        self.activation = make_activation(activation)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The initialisation of nn.Conv2d and nn.Linear: U(-1/sqrt(C), 1/sqrt(C))."""
+        bound = 1 / math.sqrt(self.weight.shape[1])
+        nn.init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    def matrix(self) -> Tensor:
+        """W as a (C', C) matrix."""
+        if self.groups == 1:
+            return self.weight
+        return torch.block_diag(*self.weight.chunk(self.groups))
+
+    def product(
+        self, x: Tensor, epilogue: Epilogue | None = None, start: Tensor | None = None
+    ) -> Tensor:
+        """x W' + b with ``epilogue`` folded in; + ``start`` (B, N, C') in place of b and shift."""
+        epilogue = epilogue or Epilogue()
+        self._check(x)
+        weight, bias = epilogue.fold(self.weight, self.bias)
+        start = bias if start is None else start
+        if self.groups == 1:
+            return linear(x, weight, start, epilogue.channels_first)
+        blocks = weight.to(x.dtype).unflatten(0, (self.groups, -1))
+        y = (blocks @ x.mT.unflatten(1, (self.groups, -1))).flatten(1, 2).mT
+        return y if start is None else y + start.to(y.dtype)
+
+    def _check(self, x: Tensor) -> None:
+        if x.shape[-1] != self.in_channels:
+            raise ValueError(f"input has {x.shape[-1]} channels; allowed: {self.in_channels}")
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, N, C) -> (B, N, C')
+        folded = Epilogue.of_norm(self.norm)
+        return self.finish(self.product(x, folded), folded)
+
+    def finish(self, y: Tensor, folded: Epilogue | None) -> Tensor:
+        """act(norm(y)), or act(y) where the product took the norm in."""
+        return self.activation(apply_norm(self.norm, y) if folded is None else y)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
+
+
+def project(x: Tensor, *projections: Projection) -> list[Tensor]:
+    """Several projections of the same features, through one matrix product where that is one."""
+    if any(p.groups > 1 for p in projections):
+        return [p(x) for p in projections]
+    folds = []
+    weights, biases = [], []
+    for p in projections:
+        p._check(x)
+        folds.append(Epilogue.of_norm(p.norm))
+        weight, bias = (folds[-1] or Epilogue()).fold(p.weight, p.bias)
+        weights.append(weight)
+        biases.append(bias)
+    start = None
+    if any(bias is not None for bias in biases):
+        zeros = [w.new_zeros(len(w)) for w in weights]
+        start = torch.cat([z if b is None else b for b, z in zip(biases, zeros, strict=True)])
+    parts = linear(x, torch.cat(weights), start).split([len(w) for w in weights], dim=2)
+    return [p.finish(y, fold) for p, y, fold in zip(projections, parts, folds, strict=True)]
