@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from ..operators import GraphOperator, GroupNodes, LowRank
 from ..precision import at_least_float32
@@ -58,16 +59,25 @@ class Compact(Affinity):
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         theta, phi = (GroupNodes.nodes(at_least_float32(x), self.groups) for x in self.pair(signal))
-        if self.order is not None:
-            powers = torch.arange(self.order + 1, device=theta.device)
-            weights = [
-                math.exp(-self.gamma) * math.sqrt((2 * self.gamma) ** p / math.factorial(p))
-                for p in range(self.order + 1)
-            ]
-            roots = torch.tensor(weights, dtype=theta.dtype, device=theta.device)
-            theta, phi = theta**powers * roots, phi**powers * roots
-            if signal.mask is not None:  # 0^0 = 1: padded nodes would speak
-                real = signal.mask.unsqueeze(-1).expand(-1, -1, self.width)
-                real = GroupNodes.nodes(real, self.groups)
-                theta, phi = torch.where(real, theta, 0), torch.where(real, phi, 0)
-        return GroupNodes(LowRank(theta, phi), self.groups)
+        if self.order is None:
+            return GroupNodes(LowRank(theta, phi), self.groups)
+        if signal.mask is None:
+            real = torch.ones_like(theta)
+        else:  # 0^0 = 1: padded nodes would speak
+            real = signal.mask.unsqueeze(-1).expand(-1, -1, self.width).to(theta.dtype)
+            real = GroupNodes.nodes(real, self.groups)
+        theta, phi = (_powers(x, self.order, real) for x in (theta, phi))
+        series = [
+            math.exp(-2 * self.gamma) * (2 * self.gamma) ** p / math.factorial(p)
+            for p in range(self.order + 1)
+        ]
+        core = torch.tensor(series, dtype=theta.dtype, device=theta.device).diag().unsqueeze(0)
+        return GroupNodes(LowRank(theta, phi, core), self.groups)
+
+
+def _powers(x: Tensor, order: int, one: Tensor) -> Tensor:
+    """1, x, .. x^order of (B, N, 1), each power in one piece: (B, N, order + 1)."""
+    powers = [one]
+    for _ in range(order):
+        powers.append(powers[-1] * x)
+    return torch.stack([p.squeeze(2) for p in powers], dim=1).mT

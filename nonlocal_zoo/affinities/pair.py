@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
-from ..layers import GridPool, Projection
+from ..layers import GridPool, Projection, project_jointly
 from ..signal import GraphSignal
 from .base import Affinity
 
@@ -36,6 +37,12 @@ class Pair(nn.Module):
         self.theta = Projection(channels, inner_channels, bias, activation=activation)
         self.phi = Projection(channels, inner_channels, bias, activation=activation)
         self.pool = GridPool() if subsample else None
+
+    def joint(self, signal: GraphSignal) -> Tensor:
+        """theta and phi side by side: (B, N, 2c)."""
+        if signal.receiver is None:
+            return signal.zero_padding(project_jointly(signal.x, self.theta, self.phi))
+        return torch.cat(self(signal), dim=2)
 
     def forward(self, signal: GraphSignal) -> tuple[Tensor, Tensor]:
         theta, phi = map(signal.zero_padding, signal.project(self.theta, self.phi))

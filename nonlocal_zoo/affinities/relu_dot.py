@@ -26,5 +26,4 @@ class ReluDot(PairAffinity):
     formula = "relu(θ(x_i))·relu(φ(x_j))"
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        theta, phi = self.pair(signal)
-        return LowRank(theta, phi, nonnegative=True)
+        return LowRank.of_joint(self.pair.joint(signal), nonnegative=True)

@@ -8,8 +8,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ..filters import GraphFilter, Values
-from ..layers import Epilogue, GridPool, Projection, apply_norm, make_activation, make_norm
+from ..filters import GraphFilter, Values, apply_filters
+from ..layers import (
+    Epilogue,
+    GridPool,
+    Projection,
+    activate,
+    apply_norm,
+    make_activation,
+    make_norm,
+)
 from ..operators import GraphOperator
 from ..precision import float16_autocast, widen_float16
 from ..signal import GraphSignal
@@ -75,7 +83,7 @@ class Unit(nn.Module):
             kept = residual
             if self.gate is not None:
                 kept = kept * self.gate(operators[0], z).sigmoid()
-            y = kept + y
+            y = kept + y if y.requires_grad or kept.shape != y.shape else y.add_(kept)
         y = y.expand(-1, residual.shape[1], -1)  # an operator of one row speaks to all nodes
         return signal.zero_padding(y.to(residual.dtype))
 
@@ -96,12 +104,8 @@ class Unit(nn.Module):
         epilogue = replace(norm or Epilogue(), channels_first=channels_first)
         if self.gamma is not None and folds_gamma:
             epilogue = epilogue.then(self.gamma)
-        if len(self.filters) > 1 and isinstance(z, Values):
-            z = z.evaluate()
-        y = self.filters[0](operators[0], z, epilogue)
-        for g, a in zip(self.filters[1:], operators[1:], strict=True):
-            y = y + g(a, z, epilogue.without_shift())
+        y = apply_filters(self.filters, operators, z, epilogue)
         if not folds_norm:
             y = apply_norm(self.norm, y, mask)
-        y = self.activation(y)
+        y = activate(self.activation, y)
         return y if self.gamma is None or folds_gamma else y * self.gamma

@@ -14,7 +14,7 @@ from . import (  # noqa: F401
     spectral,
     squared_laplacian,
 )
-from .base import GraphFilter, LinearFilter
+from .base import GraphFilter, LinearFilter, apply_filters
 from .values import Values
 
-__all__ = ["GraphFilter", "LinearFilter", "Values"]
+__all__ = ["GraphFilter", "LinearFilter", "Values", "apply_filters"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ..layers import Epilogue, Projection
+from ..layers import Epilogue, Projection, sum_of_products
 from ..operators import GraphOperator
 from .values import Values, evaluate
 
@@ -56,7 +56,7 @@ class LinearFilter(GraphFilter):
 
     @abstractmethod
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        """f_k(A) z, one after the other, so that the last can be dropped before the next."""
+        """f_k(A) z, one after the other."""
 
     @abstractmethod
     def basis(self, eigenvalues: Tensor) -> Tensor:
@@ -65,13 +65,13 @@ class LinearFilter(GraphFilter):
     def forward(
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
     ) -> Tensor:
-        y = None
-        for weight, term in zip(self.weights, self.terms(operator, evaluate(z)), strict=True):
-            if y is not None:  # rational filters of half-precision features are wider than they
-                dtype = torch.promote_types(term.dtype, y.dtype)
-                term, y = term.to(dtype), y.to(dtype)
-            y = weight.product(term, epilogue, y)
-        return y
+        return sum_of_products(self.summands(operator, z), epilogue)
+
+    def summands(
+        self, operator: GraphOperator, z: Tensor | Values
+    ) -> list[tuple[Tensor, Projection]]:
+        """f_k(A) z and W_k, not multiplied yet."""
+        return list(zip(self.terms(operator, evaluate(z)), self.weights, strict=True))
 
     def response(self, eigenvalues: Tensor) -> Tensor:
         """Frequency response sum_k f_k(lambda) W_k over eigenvalues of A: (n, C, c).
@@ -87,3 +87,24 @@ def check_order(order: int, least: int, field: str = "order") -> int:
     if not isinstance(order, int) or order < least:
         raise ValueError(f"{field}={order!r}; allowed: an int >= {least}")
     return order
+
+
+def apply_filters(
+    filters: Sequence[GraphFilter],
+    operators: Sequence[GraphOperator],
+    z: Tensor | Values,
+    epilogue: Epilogue,
+) -> Tensor:
+    """epilogue(sum_m g_m(A_m) z), with one matrix product for all linear filters."""
+    if len(filters) == 1:
+        return filters[0](operators[0], z, epilogue)
+    z, pairs = evaluate(z), list(zip(filters, operators, strict=True))
+    linear = [s for g, a in pairs if isinstance(g, LinearFilter) for s in g.summands(a, z)]
+    others = [(g, a) for g, a in pairs if not isinstance(g, LinearFilter)]
+    y = None
+    if linear:
+        y, epilogue = sum_of_products(linear, epilogue), epilogue.without_shift()
+    for g, a in others:
+        part = g(a, z, epilogue)
+        y, epilogue = part if y is None else y + part, epilogue.without_shift()
+    return y

@@ -32,4 +32,4 @@ class Propagation(GraphFilter):
     def forward(
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
     ) -> Tensor:
-        return epilogue.apply(operator.matmul(evaluate(z)))
+        return epilogue.apply(operator.affine(evaluate(z), None, epilogue.channels_first))

@@ -8,7 +8,16 @@ channel by channel, as views, and no tensor is transposed on the way in.
 from .epilogue import Epilogue
 from .norms import NORMS, apply_norm, l2_normalize, make_norm
 from .pool import GridPool
-from .projection import ACTIVATIONS, Projection, linear, make_activation, project
+from .projection import (
+    ACTIVATIONS,
+    Projection,
+    activate,
+    linear,
+    make_activation,
+    project,
+    project_jointly,
+    sum_of_products,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -16,10 +25,13 @@ __all__ = [
     "Epilogue",
     "GridPool",
     "Projection",
+    "activate",
     "apply_norm",
     "l2_normalize",
     "linear",
     "make_activation",
     "make_norm",
     "project",
+    "project_jointly",
+    "sum_of_products",
 ]

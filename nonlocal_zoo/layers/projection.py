@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,35 +25,46 @@ def make_activation(activation: str | None) -> nn.Module:
     return ACTIVATIONS[name]() if name else nn.Identity()
 
 
+def activate(activation: nn.Module, y: Tensor) -> Tensor:
+    """activation(y) of a y that nobody else holds: in place where no gradient is recorded."""
+    if isinstance(activation, nn.ReLU) and not y.requires_grad:
+        return y.relu_()
+    return activation(y)
+
+
 def linear(
-    x: Tensor, weight: Tensor, start: Tensor | None = None, channels_first: bool = False
+    x: Tensor | Sequence[Tensor],
+    weight: Tensor,
+    start: Tensor | None = None,
+    channels_first: bool = False,
 ) -> Tensor:
     """x W' + start: (B, N, C) -> (B, N, C').
 
     Args:
+        x: features, or several (B, N, c_k) that stand side by side.
         weight: W, (C', C) or (B, C', C).
         start: None, a bias (C',) or features (B, N, C').
         channels_first: how the result lies in memory, see Epilogue.
     """
-    weight = weight.to(x.dtype).expand(x.shape[0], *weight.shape[-2:])
+    xs = [x] if isinstance(x, Tensor) else x
+    batch, nodes, _ = xs[0].shape
+    weight = weight.to(xs[0].dtype).expand(batch, *weight.shape[-2:])
     if start is not None:
-        start = start.to(x.dtype)
-        start = start.expand(*x.shape[:2], -1) if start.dim() == 1 else start
+        start = start.to(xs[0].dtype)
+        start = start.expand(batch, nodes, -1) if start.dim() == 1 else start
     if not channels_first:
-        if start is None:
-            return torch.bmm(x, weight.mT)
-        return torch.baddbmm(start, x, weight.mT)
+        x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
+        return torch.bmm(x, weight.mT) if start is None else torch.baddbmm(start, x, weight.mT)
 
-    def block(x: Tensor, start: Tensor | None) -> Tensor:
-        if start is None:
-            return torch.bmm(weight, x.mT)
-        return torch.baddbmm(start.mT, weight, x.mT)
+    def block(start: Tensor | None, *xs: Tensor) -> Tensor:
+        x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
+        return torch.bmm(weight, x.mT) if start is None else torch.baddbmm(start.mT, weight, x.mT)
 
-    if not _in_blocks(x, weight):
-        return block(x, start).mT
-    xs = x.split(NODES_AT_ONCE, dim=1)
-    starts = [None] * len(xs) if start is None else start.split(NODES_AT_ONCE, dim=1)
-    return torch.cat([block(*both) for both in zip(xs, starts, strict=True)], dim=2).mT
+    if not _in_blocks(xs[0], weight):
+        return block(start, *xs).mT
+    split = [x.split(NODES_AT_ONCE, dim=1) for x in xs]
+    starts = [None] * len(split[0]) if start is None else start.split(NODES_AT_ONCE, dim=1)
+    return torch.cat([block(*parts) for parts in zip(starts, *split, strict=True)], dim=2).mT
 
 
 def _in_blocks(x: Tensor, weight: Tensor) -> bool:
@@ -110,21 +121,19 @@ class Projection(nn.Module):
             return self.weight
         return torch.block_diag(*self.weight.chunk(self.groups))
 
-    def product(
-        self, x: Tensor, epilogue: Epilogue | None = None, start: Tensor | None = None
-    ) -> Tensor:
-        """x W' + b with ``epilogue`` folded in; + ``start`` (B, N, C') in place of b and shift."""
+    def product(self, x: Tensor, epilogue: Epilogue | None = None) -> Tensor:
+        """x W' + b with ``epilogue`` folded in, without norm and activation."""
         epilogue = epilogue or Epilogue()
-        self._check(x)
+        self.check(x)
         weight, bias = epilogue.fold(self.weight, self.bias)
-        start = bias if start is None else start
         if self.groups == 1:
-            return linear(x, weight, start, epilogue.channels_first)
+            return linear(x, weight, bias, epilogue.channels_first)
         blocks = weight.to(x.dtype).unflatten(0, (self.groups, -1))
         y = (blocks @ x.mT.unflatten(1, (self.groups, -1))).flatten(1, 2).mT
-        return y if start is None else y + start.to(y.dtype)
+        return y if bias is None else y + bias.to(y.dtype)
 
-    def _check(self, x: Tensor) -> None:
+    def check(self, x: Tensor) -> None:
+        """Raises ValueError for another number of channels."""
         if x.shape[-1] != self.in_channels:
             raise ValueError(f"input has {x.shape[-1]} channels; allowed: {self.in_channels}")
 
@@ -134,7 +143,7 @@ class Projection(nn.Module):
 
     def finish(self, y: Tensor, folded: Epilogue | None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
-        return self.activation(apply_norm(self.norm, y) if folded is None else y)
+        return activate(self.activation, apply_norm(self.norm, y) if folded is None else y)
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
@@ -144,17 +153,44 @@ def project(x: Tensor, *projections: Projection) -> list[Tensor]:
     """Several projections of the same features, through one matrix product where that is one."""
     if any(p.groups > 1 for p in projections):
         return [p(x) for p in projections]
-    folds = []
-    weights, biases = [], []
+    y, folds = _product(x, projections)
+    parts = y.split([p.out_channels for p in projections], dim=2)
+    return [p.finish(part, fold) for p, part, fold in zip(projections, parts, folds, strict=True)]
+
+
+def project_jointly(x: Tensor, *projections: Projection) -> Tensor:
+    """The same side by side in one tensor, of projections that end alike, without a norm."""
+    y, _ = _product(x, projections)
+    return activate(projections[0].activation, y)
+
+
+def _product(x: Tensor, projections: Sequence[Projection]) -> tuple[Tensor, list[Epilogue | None]]:
     for p in projections:
-        p._check(x)
-        folds.append(Epilogue.of_norm(p.norm))
-        weight, bias = (folds[-1] or Epilogue()).fold(p.weight, p.bias)
-        weights.append(weight)
-        biases.append(bias)
+        p.check(x)
+    folds = [Epilogue.of_norm(p.norm) for p in projections]
+    pairs = zip(projections, folds, strict=True)
+    folded = [(fold or Epilogue()).fold(p.weight, p.bias) for p, fold in pairs]
+    weights, biases = zip(*folded, strict=True)
     start = None
     if any(bias is not None for bias in biases):
-        zeros = [w.new_zeros(len(w)) for w in weights]
+        zeros = (w.new_zeros(len(w)) for w in weights)
         start = torch.cat([z if b is None else b for b, z in zip(biases, zeros, strict=True)])
-    parts = linear(x, torch.cat(weights), start).split([len(w) for w in weights], dim=2)
-    return [p.finish(y, fold) for p, y, fold in zip(projections, parts, folds, strict=True)]
+    return linear(x, torch.cat(weights), start), folds
+
+
+def sum_of_products(parts: Sequence[tuple[Tensor, Projection]], epilogue: Epilogue) -> Tensor:
+    """epilogue(sum_k x_k W_k' + b_k), through one matrix product where that is one."""
+    if len(parts) == 1:
+        return parts[0][1].product(parts[0][0], epilogue)
+    if any(p.groups > 1 for _, p in parts):
+        (x, p), *rest = parts
+        y = p.product(x, epilogue)
+        return y + sum_of_products(rest, epilogue.without_shift())
+    dtype = torch.float16  # the widest: rational filters of half-precision features are float32
+    for x, p in parts:
+        p.check(x)
+        dtype = torch.promote_types(dtype, x.dtype)
+    biases = [p.bias for _, p in parts if p.bias is not None]
+    weight = torch.cat([p.weight for _, p in parts], dim=1)
+    weight, bias = epilogue.fold(weight, sum(biases[1:], start=biases[0]) if biases else None)
+    return linear([x.to(dtype) for x, _ in parts], weight, bias, epilogue.channels_first)

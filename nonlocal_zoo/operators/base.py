@@ -65,7 +65,10 @@ class GraphOperator(MatrixFunctions, ABC):
 
     @abstractmethod
     def matmul(self, rhs: Tensor) -> Tensor:
-        """A rhs: (B, M, C) -> (B, N, C), in the wider of the two dtypes."""
+        """A rhs: (B, M, C) -> (B, N, C), in the wider of the two dtypes.
+
+        A new tensor, never ``rhs`` or a view of it: the caller may overwrite what it got.
+        """
 
     def check_rhs(self, rhs: Tensor) -> None:
         """Raises ValueError unless ``rhs`` is (B, M, C).

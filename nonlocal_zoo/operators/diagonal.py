@@ -65,7 +65,7 @@ class Diagonal(GraphOperator):
 
 
 class Identity(Diagonal):
-    """I on B graphs of N nodes: ``matmul`` returns its argument."""
+    """I on B graphs of N nodes: ``matmul`` returns a copy of its argument."""
 
     def __init__(self, batch: int, nodes: int, dtype: torch.dtype, device: torch.device) -> None:
         one = torch.ones((), dtype=dtype, device=device)
@@ -73,7 +73,7 @@ class Identity(Diagonal):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
-        return rhs.to(torch.promote_types(self.dtype, rhs.dtype))
+        return rhs.to(torch.promote_types(self.dtype, rhs.dtype), copy=True)
 
     def cost(self, channels: int) -> Cost:
         return Cost(0, 0)

@@ -143,14 +143,20 @@ class GroupNodes(Folded):
 
     @staticmethod
     def nodes(features: Tensor, groups: int) -> Tensor:
-        """(B, N, C) -> (B g, C / g * N, 1), channels outermost."""
-        return features.mT.reshape(features.shape[0] * groups, -1, 1)
+        """(B, N, C) -> (B g, N C / g, 1), positions outermost."""
+        return (
+            features.unflatten(2, (groups, -1))
+            .transpose(1, 2)
+            .reshape(features.shape[0] * groups, -1, 1)
+        )
 
     def fold(self, features: Tensor) -> Tensor:
         return self.nodes(features, self.groups)
 
     def unfold(self, features: Tensor, batch: int, channels: int) -> Tensor:
-        return features.reshape(batch, channels, -1).mT
+        width = channels // self.groups
+        grouped = features.reshape(batch, self.groups, -1, width)
+        return grouped.transpose(1, 2).flatten(2)
 
     def like(self, operator: GraphOperator) -> GroupNodes:
         return GroupNodes(operator, self.groups)

@@ -6,13 +6,30 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Cost, GraphOperator
 from .dense import Dense
 
-POOLS = (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
+
+def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(sum of sizes, length): averages over the cells of an axis, cut in s cells for each s.
+
+    Cell i of s goes from floor(i length / s) to ceil((i + 1) length / s).
+    """
+    count = torch.tensor([s for s in sizes for _ in range(s)], device=device).unsqueeze(1)
+    cell = torch.tensor([i for s in sizes for i in range(s)], device=device).unsqueeze(1)
+    start = cell * length // count
+    end = ((cell + 1) * length + count - 1) // count
+    place = torch.arange(length, device=device)
+    return ((place >= start) & (place < end)).to(dtype) / (end - start)
+
+
+def along(axis: int, matrix: Tensor, x: Tensor) -> Tensor:
+    """``matrix`` (S, L) applied to an axis of length L of a contiguous tensor."""
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    y = matrix @ x.reshape(math.prod(before), x.shape[axis], math.prod(after))
+    return y.reshape(*before, len(matrix), *after)
 
 
 class GridAverage(GraphOperator):
@@ -39,7 +56,7 @@ class GridAverage(GraphOperator):
     ) -> None:
         self.batch, self.grid, self.sizes = batch, grid, tuple(sizes)
         self._dtype, self._device = dtype, device
-        self._pool = POOLS[len(grid) - 1]
+        self._averages = [averages(self.sizes, length, dtype, device) for length in grid]
 
     @property
     def shape(self) -> torch.Size:
@@ -55,10 +72,23 @@ class GridAverage(GraphOperator):
         return self._device
 
     def matmul(self, rhs: Tensor) -> Tensor:
+        """Axis by axis; the first, which reads all of ``rhs``, for all sizes at once."""
         self.check_rhs(rhs)
         rhs = rhs.to(torch.promote_types(self.dtype, rhs.dtype))
-        image = rhs.mT.reshape(rhs.shape[0], rhs.shape[2], *self.grid)
-        return torch.cat([self._pool(image, s).flatten(2) for s in self.sizes], 2).mT
+        batch, _, channels = rhs.shape
+        node_by_node = rhs.stride(2) == 1
+        if node_by_node:
+            x, first = rhs.reshape(batch, *self.grid, channels), 1
+        else:
+            x, first = rhs.mT.reshape(batch, channels, *self.grid), 2
+        axes = [matrix.to(x.dtype) for matrix in self._averages]
+        x = along(first, axes[0], x)
+        pooled = []
+        for k, y in enumerate(x.split(self.sizes, dim=first)):
+            for axis, matrix in enumerate(axes[1:], start=first + 1):
+                y = along(axis, matrix.split(self.sizes)[k], y)
+            pooled.append(y.flatten(1, -2) if node_by_node else y.flatten(2).mT)
+        return torch.cat(pooled, dim=1)
 
     def transpose(self) -> GraphOperator:
         return Dense(self.to_dense().mT, nonnegative=True)  # S is small

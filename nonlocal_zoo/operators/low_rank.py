@@ -43,7 +43,15 @@ class LowRank(GraphOperator):
                 f"and right {tuple(right.shape)} do not chain to L K R'"
             )
         self.left, self.core, self.right = left, core, right
+        self._joint: Tensor | None = None
         self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
+
+    @classmethod
+    def of_joint(cls, joint: Tensor, nonnegative: bool = False) -> LowRank:
+        """L R' of factors that lie side by side in one tensor [L, R] (B, N, 2r)."""
+        operator = cls(*joint.chunk(2, dim=2), nonnegative=nonnegative)
+        operator._joint = joint
+        return operator
 
     @property
     def shape(self) -> torch.Size:
@@ -70,6 +78,13 @@ class LowRank(GraphOperator):
     def matmul(self, rhs: Tensor) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         return chain_matmul(*(factor.to(dtype) for factor in (*self._chain(), rhs)))
+
+    def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
+        factors = self.factors()
+        if factors is None:
+            return super().affine(rhs, shift, channels_first)
+        distribute, gather = factors
+        return distribute.affine(gather.matmul(rhs), shift, channels_first)
 
     def to_dense(self) -> Tensor:
         return chain_matmul(*self._chain())
@@ -108,7 +123,7 @@ class LowRank(GraphOperator):
         batch = core.shape[0]
         upper = torch.cat([zero(batch, r, r), half], dim=2)
         lower = torch.cat([half.mT, zero(batch, s, s)], dim=2)
-        factor = torch.cat([self.left, self.right], dim=2)
+        factor = torch.cat([self.left, self.right], dim=2) if self._joint is None else self._joint
         swap = torch.cat([upper, lower], dim=1)
         return LowRank(factor, factor, swap, symmetric=True, nonnegative=self.nonnegative)
 

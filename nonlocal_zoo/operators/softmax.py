@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..precision import at_least_float32
+from ..precision import at_least_float32, without_autocast
 from ..registry import choose
 from .base import Cost, GraphOperator
+from .dense import Dense
 from .streaming import attend, logsumexp
 
 
@@ -46,6 +47,7 @@ class Softmax(GraphOperator):
         self.query, self.key, self.log_rows, self.bias = query, key, log_rows, bias
         self.row_mask, self.key_mask, self.symmetric = row_mask, key_mask, symmetric
         self.bounded = log_rows is None and self.square
+        self._log_sums: Tensor | None = None
 
     @classmethod
     def exponential(cls, query: Tensor, key: Tensor, mask: Tensor | None = None) -> Softmax:
@@ -71,6 +73,8 @@ class Softmax(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
+        if self._few_keys:
+            return self._formed().matmul(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         query, key = self.query, self.key
         if self.bias is not None:  # one more feature of the keys; it needs float32 or better
@@ -82,12 +86,41 @@ class Softmax(GraphOperator):
             result = self.log_rows.exp() * result
         return self._mask_rows(result.to(dtype))
 
+    def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
+        if self._few_keys:
+            return self._formed().affine(rhs, shift, channels_first)
+        return super().affine(rhs, shift, channels_first)
+
+    @property
+    def _few_keys(self) -> bool:
+        """Whether A (N x M) is no larger than its factors: then it is formed."""
+        _, rows, columns = self.shape
+        return 4 * columns <= rows and columns <= self.query.shape[2]
+
+    @without_autocast
+    def _formed(self) -> Dense:
+        scores = at_least_float32(self.query) @ at_least_float32(self.key).mT
+        if self.bias is not None:
+            scores = scores + self.bias.mT
+        if self.key_mask is not None:
+            scores = scores.masked_fill(~self.key_mask.unsqueeze(1), -torch.inf)
+        weights = scores.softmax(-1)
+        if self.log_rows is not None:
+            weights = self.log_rows.exp() * weights
+        return Dense(self._mask_rows(weights).to(self.dtype))
+
     def _logsumexp(self, bias: Tensor | None) -> Tensor:
+        """log sum_j exp(q_i . k_j + b_j): (B, N, 1), kept where there is no b."""
+        if bias is None and self._log_sums is not None:
+            return self._log_sums
         wide = torch.promote_types(self.dtype, torch.float32)
         mask = self.key_mask
         if mask is not None:  # a graph without nodes: log 0 has a NaN gradient, and is not used
             mask = mask | ~mask.any(1, keepdim=True)
-        return logsumexp(self.query.to(wide), self.key.to(wide), bias, mask)
+        sums = logsumexp(self.query.to(wide), self.key.to(wide), bias, mask)
+        if bias is None:
+            self._log_sums = sums
+        return sums
 
     def degree(self) -> Tensor:
         log_rows = self.log_rows

@@ -98,11 +98,11 @@ def test_folded():
     across = rand(2, 4, 4)
     result = ChannelNodes(Dense(across)).matmul(x)
     assert_near(result, torch.einsum("bcd,bnd->bnc", across, x))
-    pairs = rand(4, 12, 12)  # two groups of two channels: node c n
+    pairs = rand(4, 12, 12)  # two groups of two channels: node n c
     result = GroupNodes(Dense(pairs), 2).matmul(x)
-    split = x.transpose(1, 2).reshape(2, 2, 12)
+    split = torch.stack(x.chunk(2, dim=2), dim=1).reshape(2, 2, 12)
     expected = torch.einsum("bgij,bgj->bgi", pairs.reshape(2, 2, 12, 12), split)
-    assert_near(result, expected.reshape(2, 4, 6).transpose(1, 2))
+    assert_near(result, torch.cat(expected.reshape(2, 2, 6, 2).unbind(1), dim=2))
     each = rand(4, 6, 6)
     result = GroupChannels(Dense(each), 2).matmul(x)
     expected = [each[g::2] @ x[..., 2 * g : 2 * g + 2] for g in range(2)]

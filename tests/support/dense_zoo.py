@@ -90,8 +90,9 @@ def pyramid(
 
 
 def _pairs(x: Tensor, groups: int) -> Tensor:
-    """(B, N, C) -> (B g, C / g * N): channel by channel."""
-    return x.transpose(1, 2).reshape(x.shape[0] * groups, -1)
+    """(B, N, C) -> (B g, N C / g): position by position."""
+    parts = torch.stack(x.chunk(groups, dim=2), dim=1)
+    return parts.reshape(x.shape[0] * groups, -1)
 
 
 def compact(
@@ -109,7 +110,8 @@ def compact(
         product = math.exp(-2 * gamma) * sum(series)
 
     def unfold(y: Tensor, shape: tuple) -> Tensor:
-        return y.reshape(shape[0], shape[2], shape[1]).transpose(1, 2)
+        parts = y.reshape(shape[0], groups, shape[1], -1)
+        return torch.cat(parts.unbind(1), dim=-1)
 
     return Folded(product, lambda z: _pairs(z, groups).unsqueeze(2), unfold)
 
