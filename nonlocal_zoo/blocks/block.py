@@ -12,6 +12,7 @@ from ..operators import GraphOperator
 from ..registry import FILTERS, choose
 from ..signal import GraphSignal
 from .embedding import EMBEDDINGS, UnitEmbedding
+from .explain import Explanation, explain
 from .init import initialize
 from .parts import (
     Config,
@@ -151,6 +152,10 @@ class NonLocalBlock(nn.Module):
                 "operator; use block.operators(x)"
             )
         return operators[0]
+
+    def explain(self, x: Tensor) -> Explanation:
+        """What runs for an input of this shape, why, and what else would have cost; to print."""
+        return explain(self, x)
 
     def _embed(self, signal: GraphSignal) -> GraphSignal:
         return signal if self.embedding is None else self.embedding(signal)

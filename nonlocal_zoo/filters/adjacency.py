@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from ..layers import Epilogue
-from ..operators import GraphOperator
+from ..operators import Choice, GraphOperator
 from ..registry import FILTERS
 from .base import PLAIN, LinearFilter
-from .sandwich import sandwich
+from .sandwich import sandwich, sandwich_ways
 from .values import Values
 
 
@@ -34,6 +34,9 @@ class Adjacency(LinearFilter):
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
     ) -> Tensor:
         return sandwich(operator, z, self.weights[0], epilogue)
+
+    def ways(self, operator: GraphOperator, z: Values) -> list[tuple[Choice, ...]]:
+        return sandwich_ways(operator, z, self.weights[0])
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         yield operator.matmul(z)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import Epilogue, Projection, sum_of_products
-from ..operators import GraphOperator
+from ..operators import Choice, GraphOperator
 from .values import Values, evaluate
 
 PLAIN = Epilogue()
@@ -32,6 +32,10 @@ class GraphFilter(nn.Module, ABC):
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
     ) -> Tensor:
         """epilogue(y); ``z`` may be values that nobody has multiplied out yet."""
+
+    def ways(self, operator: GraphOperator, z: Values) -> list[tuple[Choice, ...]]:
+        """What is chosen between, once for each product with A that this filter takes."""
+        return [operator.ways(z.channels)]
 
 
 class LinearFilter(GraphFilter):

@@ -40,19 +40,29 @@ def _gather(gather: GraphOperator, z: Tensor | Values) -> Tensor:
     return few + (gather.degree() * z.projection.bias).to(few.dtype)
 
 
-def values_after(gather: GraphOperator, z: Values) -> tuple[Choice, Choice]:
+def values_after(gather: GraphOperator, z: Values) -> tuple[Choice, ...]:
     """(G x) V' or G (x V')."""
     few, nodes = gather.shape[1:]
-    size = z.projection.in_channels * z.projection.out_channels
-    after = few * size + gather.cost(z.projection.in_channels).multiply_adds
-    before = nodes * size + gather.cost(z.projection.out_channels).multiply_adds
-    return Choice.of(("(G x) V", after), ("G (x V)", before))
+    wide, narrow = z.projection.in_channels, z.projection.out_channels
+    after = few * wide * narrow + gather.cost(wide).multiply_adds
+    before = nodes * wide * narrow + gather.cost(narrow).multiply_adds
+    return Choice.of(("(G x) V'", after, few * wide), ("G (x V')", before, nodes * narrow))
 
 
-def weights_before(distribute: GraphOperator, last: Projection) -> tuple[Choice, Choice]:
+def weights_before(distribute: GraphOperator, last: Projection) -> tuple[Choice, ...]:
     """D (z W') or (D z) W'."""
     nodes, few = distribute.shape[1:]
-    size = last.in_channels * last.out_channels
-    before = few * size + distribute.cost(last.out_channels).multiply_adds
-    after = nodes * size + distribute.cost(last.in_channels).multiply_adds
-    return Choice.of(("D (z W)", before), ("(D z) W", after))
+    narrow, wide = last.in_channels, last.out_channels
+    before = few * narrow * wide + distribute.cost(wide).multiply_adds
+    after = nodes * narrow * wide + distribute.cost(narrow).multiply_adds
+    return Choice.of(("D ((G z) W')", before, few * wide), ("(D (G z)) W'", after, nodes * narrow))
+
+
+def sandwich_ways(operator: GraphOperator, z: Values, last: Projection) -> list[tuple[Choice, ...]]:
+    """The choices that ``sandwich`` makes."""
+    factors = operator.factors()
+    if factors is None or last.groups > 1:
+        return [operator.ways(last.in_channels)]
+    distribute, gather = factors
+    ways = [values_after(gather, z)] if z.linear else []
+    return [*ways, weights_before(distribute, last)]

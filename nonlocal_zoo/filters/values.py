@@ -33,6 +33,11 @@ class Values:
         return z if self.pool is None else self.pool(z, self.grid)
 
     @property
+    def channels(self) -> int:
+        """c of z."""
+        return self.x.shape[2] if self.projection is None else self.projection.out_channels
+
+    @property
     def linear(self) -> bool:
         """Whether z is x V' + v and no more."""
         plain = self.projection is not None and self.projection.groups == 1

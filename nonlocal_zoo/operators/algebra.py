@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import thin
 from .base import Cost, GraphOperator
+from .choice import Choice
 from .low_rank import LowRank
 
 
@@ -62,6 +63,9 @@ class Sum(GraphOperator):
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         return Sum(*(term.scale(rows, columns) for term in self.terms))
 
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        return tuple(way for term in self.terms for way in term.ways(channels))
+
     def cost(self, channels: int) -> Cost:
         costs = [term.cost(channels) for term in self.terms]
         return Cost(sum(c.multiply_adds for c in costs), sum(c.bytes for c in costs))
@@ -109,6 +113,9 @@ class Product(GraphOperator):
         few = self.left.shape[2] < self.left.shape[1]
         return (self.left, self.right) if few else None
 
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        return (*self.right.ways(channels), *self.left.ways(channels))
+
     def cost(self, channels: int) -> Cost:
         left, right = self.left.cost(channels), self.right.cost(channels)
         return Cost(left.multiply_adds + right.multiply_adds, left.bytes + right.bytes)
@@ -155,6 +162,9 @@ class Scaled(GraphOperator):
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         return Scaled(self.operator, rows * self.rows, columns * self.columns)
+
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        return self.operator.ways(channels)
 
     def cost(self, channels: int) -> Cost:
         inner = self.operator.cost(channels)

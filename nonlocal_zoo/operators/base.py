@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..layers import Epilogue
 from ..registry import choose
+from .choice import Choice
 from .functions import MatrixFunctions
 
 
@@ -88,6 +89,15 @@ class GraphOperator(MatrixFunctions, ABC):
     @abstractmethod
     def cost(self, channels: int) -> Cost:
         """Of ``matmul`` with a right-hand side of ``channels`` columns."""
+
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        """How ``matmul`` with ``channels`` columns runs, and how else it could."""
+        _, rows, columns = self.shape
+        formed = rows * columns * channels
+        return (
+            Choice(f"{type(self).__name__} z", self.cost(channels).multiply_adds, 0, True),
+            Choice("A z, A formed already", formed, rows * columns, False),
+        )
 
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
         """D (B, N, s) and G (B, s, M) with A = D G: what s nodes gather, and distribute again.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from torch import Tensor
 
 from ..precision import widen_float16, without_autocast
+from .choice import Choice
 
 Tree = int | tuple["Tree", "Tree"]
 
@@ -31,6 +33,36 @@ def cheapest_order(sizes: tuple[int, ...]) -> tuple[int, Tree]:
         return min(reversed(options), key=lambda option: option[0])
 
     return best(0, len(sizes) - 2)
+
+
+def every_order(sizes: tuple[int, ...]) -> Iterator[tuple[int, int, Tree]]:
+    """Multiply-adds, numbers in the largest intermediate, and the tree, of all orders."""
+
+    def of(first: int, last: int) -> Iterator[tuple[int, int, Tree]]:
+        if first == last:
+            yield 0, 0, first
+        for split in range(first, last):
+            product = sizes[first] * sizes[split + 1] * sizes[last + 1]
+            kept = 0 if (first, last) == (0, len(sizes) - 2) else sizes[first] * sizes[last + 1]
+            for left in of(first, split):
+                for right in of(split + 1, last):
+                    largest = max(left[1], right[1], kept)
+                    yield left[0] + right[0] + product, largest, (left[2], right[2])
+
+    return of(0, len(sizes) - 2)
+
+
+def chain_ways(sizes: tuple[int, ...], names: Sequence[str]) -> tuple[Choice, ...]:
+    """Every order of a chain of matrices with these names; that of ``chain_matmul`` is chosen."""
+    chosen = cheapest_order(sizes)[1]
+
+    def write(tree: Tree) -> str:
+        return names[tree] if isinstance(tree, int) else f"({write(tree[0])} {write(tree[1])})"
+
+    return tuple(
+        Choice(write(tree)[1:-1], multiply_adds, numbers, tree == chosen)
+        for multiply_adds, numbers, tree in sorted(every_order(sizes), key=lambda way: way[0])
+    )
 
 
 @without_autocast

@@ -6,14 +6,22 @@ from typing import NamedTuple
 
 
 class Choice(NamedTuple):
-    """One way. ``multiply_adds`` are per graph; the cheapest of its peers is ``chosen``."""
+    """One way.
+
+    Attributes:
+        name: as a formula, with its parentheses.
+        multiply_adds: per graph of the batch.
+        numbers: in the largest intermediate result, per graph.
+        chosen: whether this one runs.
+    """
 
     name: str
     multiply_adds: int
+    numbers: int
     chosen: bool
 
     @staticmethod
-    def of(*ways: tuple[str, int]) -> tuple[Choice, ...]:
-        """All ways with their costs; on a tie the first is chosen."""
+    def of(*ways: tuple[str, int, int]) -> tuple[Choice, ...]:
+        """All ways; the one with the fewest multiply-adds is chosen, on a tie the first."""
         cheapest = min(range(len(ways)), key=lambda k: ways[k][1])
         return tuple(Choice(*way, k == cheapest) for k, way in enumerate(ways))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .base import Cost, GraphOperator
+from .choice import Choice
 
 
 class Folded(GraphOperator):
@@ -100,6 +101,9 @@ class Folded(GraphOperator):
 
     def cost(self, channels: int) -> Cost:
         return self.operator.cost(channels)
+
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        return self.operator.ways(channels)
 
 
 def _of_the_operator(flag: str) -> property:

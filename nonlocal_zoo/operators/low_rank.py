@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from .base import Cost, GraphOperator
-from .chain import chain_matmul, cheapest_order
+from .chain import chain_matmul, chain_ways, cheapest_order
+from .choice import Choice
 from .dense import Dense
 
 
@@ -127,10 +128,16 @@ class LowRank(GraphOperator):
         swap = torch.cat([upper, lower], dim=1)
         return LowRank(factor, factor, swap, symmetric=True, nonnegative=self.nonnegative)
 
-    def cost(self, channels: int) -> Cost:
+    def _sizes(self, channels: int) -> tuple[int, ...]:
         chain = self._chain()
-        sizes = (*(int(factor.shape[1]) for factor in chain), int(chain[-1].shape[2]), channels)
-        multiply_adds, _ = cheapest_order(sizes)
+        return (*(int(factor.shape[1]) for factor in chain), int(chain[-1].shape[2]), channels)
+
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        names = ["L", "R'", "z"] if self.core is None else ["L", "K", "R'", "z"]
+        return chain_ways(self._sizes(channels), names)
+
+    def cost(self, channels: int) -> Cost:
+        multiply_adds, _ = cheapest_order(self._sizes(channels))
         factors = [self.left] if self.right is self.left else [self.left, self.right]
         numbers = sum(factor[0].numel() for factor in factors) + self.shape[1] * channels
         return Cost(multiply_adds, self.left.element_size() * numbers)

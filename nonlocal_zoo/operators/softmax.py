@@ -8,6 +8,7 @@ from torch import Tensor
 from ..precision import at_least_float32, without_autocast
 from ..registry import choose
 from .base import Cost, GraphOperator
+from .choice import Choice
 from .dense import Dense
 from .streaming import attend, logsumexp
 
@@ -161,6 +162,15 @@ class Softmax(GraphOperator):
 
     def _with(self, log_rows: Tensor | None, bias: Tensor | None) -> Softmax:
         return Softmax(self.query, self.key, log_rows, bias, self.row_mask, self.key_mask)
+
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        _, rows, columns = self.shape
+        cost = self.cost(channels).multiply_adds
+        few = self._few_keys
+        return (
+            Choice("softmax(Q K') z, streamed", cost, 0, not few),
+            Choice("softmax(Q K') z, softmax formed", cost, rows * columns, few),
+        )
 
     def cost(self, channels: int) -> Cost:
         _, rows, columns = self.shape

@@ -171,3 +171,32 @@ def test_wrong_shapes_are_refused():
 def test_pooled_keys_have_no_symmetric_form(wrong):
     operator = Softmax(randn(1, 5, 2), randn(1, 3, 2))
     refuses(ValueError, lambda: wrong(operator), "square", "5 rows and 3 columns", "adjacency")
+
+
+def few(batch=2, rows=40, columns=6, width=8):
+    return randn(batch, rows, width), randn(batch, columns, width)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+def test_few_keys_are_formed(masked, biased):
+    """The N x S softmax is then no larger than its factors; the same numbers as streamed."""
+    query, key = few()
+    mask = torch.ones(2, 6, dtype=torch.bool)
+    rows, bias = (randn(2, 40, 1), randn(2, 6, 1)) if biased else (None, None)
+    if masked:
+        mask[0, 4:] = False
+    operator = Softmax(query, key, rows, bias, key_mask=mask if masked else None)
+    scores = torch.einsum("bnd,bmd->bnm", query, key)
+    scores = scores if bias is None else scores + bias.mT
+    weights = torch.where(mask.unsqueeze(1), scores, -torch.inf).exp()
+    weights = weights / weights.sum(2, keepdim=True)
+    weights = weights if rows is None else rows.exp() * weights
+    rhs, shift = randn(2, 6, 3), randn(3)
+    assert_near(operator.matmul(rhs), weights @ rhs)
+    assert [way.chosen for way in operator.ways(3)] == [False, True]
+    for channels_first in (False, True):
+        result = operator.affine(rhs, shift, channels_first)
+        assert_near(result, weights @ rhs + shift)
+        assert (result.stride(1) == 1) == channels_first
+    assert [way.chosen for way in Softmax(query, query).ways(3)] == [True, False]
