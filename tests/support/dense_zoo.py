@@ -83,7 +83,7 @@ def pyramid(
         return rectify(batch_norm(below(w, "norm"), linear(w, x), nodes.training))
 
     theta, phi = embed("phi" if shared else "theta", nodes.receivers), embed("phi", nodes.x)
-    pool = torch.cat([cells(nodes.grid, size) for size in sizes])
+    pool = torch.cat([cells(nodes.grid, size) for size in sizes]).to(phi)
     keys = torch.einsum("sm,bmc->bsc", pool, phi)
     scores = torch.einsum("bnc,bsc->bns", theta, keys) / math.sqrt(phi.shape[2])
     return softmax(scores) @ pool
