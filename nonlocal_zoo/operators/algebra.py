@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import thin
 from .base import Cost, GraphOperator
+from .derived import Derived
 from .low_rank import LowRank
 
 
@@ -114,7 +115,7 @@ class Product(GraphOperator):
         return Cost(left.multiply_adds + right.multiply_adds, left.bytes + right.bytes)
 
 
-class Scaled(GraphOperator):
+class Scaled(Derived):
     """diag(rows) A diag(columns), for an A whose structure cannot take the factors in.
 
     Args:
@@ -125,18 +126,6 @@ class Scaled(GraphOperator):
 
     def __init__(self, operator: GraphOperator, rows: Tensor, columns: Tensor) -> None:
         self.operator, self.rows, self.columns = operator, rows, columns
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.operator.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.operator.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.operator.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from .base import Cost, GraphOperator
+from .derived import Derived
 
 
-class Folded(GraphOperator):
+class Folded(Derived):
     """An operator on other nodes than positions: ``matmul`` folds the features into them and back.
 
     ``shape``, ``degree`` and ``to_dense`` are those of the operator on the folded graph;
@@ -35,18 +36,6 @@ class Folded(GraphOperator):
     @abstractmethod
     def like(self, operator: GraphOperator) -> Folded:
         """The same folding of another operator."""
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.operator.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.operator.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.operator.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         batch, _, channels = rhs.shape
