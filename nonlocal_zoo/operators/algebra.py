@@ -125,25 +125,27 @@ class Scaled(Derived):
     """
 
     def __init__(self, operator: GraphOperator, rows: Tensor, columns: Tensor) -> None:
-        self.operator, self.rows, self.columns = operator, rows, columns
+        self.operator, self.row_factors, self.column_factors = operator, rows, columns
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return (self.rows * self.operator.matmul((self.columns * rhs).to(dtype))).to(dtype)
+        return (self.row_factors * self.operator.matmul((self.column_factors * rhs).to(dtype))).to(
+            dtype
+        )
 
     def transpose(self) -> GraphOperator:
-        result = Scaled(self.operator.transpose(), self.columns, self.rows)
+        result = Scaled(self.operator.transpose(), self.column_factors, self.row_factors)
         result.symmetric, result.nonnegative = self.symmetric, self.nonnegative
         result.bounded = self.bounded
         return result
 
     def low_rank(self) -> LowRank | None:
         inner = self.operator.low_rank()
-        return None if inner is None else inner.scale(self.rows, self.columns)
+        return None if inner is None else inner.scale(self.row_factors, self.column_factors)
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
-        return Scaled(self.operator, rows * self.rows, columns * self.columns)
+        return Scaled(self.operator, rows * self.row_factors, columns * self.column_factors)
 
     def cost(self, channels: int) -> Cost:
         inner = self.operator.cost(channels)
