@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from .base import Cost, GraphOperator
+from .density import Density
 from .derived import Derived
+from .spectrum import Spectrum
 
 
 class Folded(Derived):
     """An operator on other nodes than positions: ``matmul`` folds the features into them and back.
 
-    ``shape``, ``degree`` and ``to_dense`` are those of the operator on the folded graph;
-    ``matmul`` takes and gives features (B, N, C) of the positions, or several sets of them side by
-    side.
+    ``shape``, ``degree``, ``rows``, ``to_dense``, ``spectrum`` and ``density`` are those of the
+    operator on the folded graph; ``matmul`` takes and gives features (B, N, C) of the positions, or
+    several sets of them side by side.
 
     Args:
         operator: on the folded graph.
@@ -83,6 +86,17 @@ class Folded(Derived):
 
     def degree(self) -> Tensor:
         return self.operator.degree()
+
+    def spectrum(
+        self, count: int = 32, tolerance: float | None = None, steps: int = 50
+    ) -> Spectrum:
+        return self.operator.spectrum(count, tolerance, steps)
+
+    def density(self, count: int = 32, probes: int = 8, steps: int = 64) -> Density:
+        return self.operator.density(count, probes, steps)
+
+    def rows(self, indices: Sequence[int]) -> Tensor:
+        return self.operator.rows(indices)
 
     def to_dense(self) -> Tensor:
         return self.operator.to_dense()
