@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .lanczos import noise, outside
+from .lanczos import outside
 from .spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def estimated_density(operator: GraphOperator, known: Spectrum, probes: int, ste
     generator = torch.Generator().manual_seed(0)
     signs = torch.randint(0, 2, (batch, nodes, probes), generator=generator).to(known.basis)
     start = F.normalize(outside(known.basis, 2 * signs - 1), dim=1)
-    points, weights = _quadrature(operator, start, known, min(steps, left))
+    points, weights = _quadrature(operator, start, min(steps, left))
     return Density(
         torch.cat([known.eigenvalues, points.flatten(1)], dim=1),
         torch.cat([share, left / nodes / probes * weights.flatten(1)], dim=1),
@@ -96,28 +96,23 @@ def estimated_density(operator: GraphOperator, known: Spectrum, probes: int, ste
     )
 
 
-def _quadrature(
-    operator: GraphOperator, start: Tensor, known: Spectrum, steps: int
-) -> tuple[Tensor, Tensor]:
+def _quadrature(operator: GraphOperator, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Points and weights (B, P, steps) for each column of ``start`` (B, N, P).
 
-    A column whose Krylov space is exhausted goes on as zero: T is then that of the space and a
-    zero block, whose eigenvectors have no first entry and so no weight.
+    A column whose Krylov space is exhausted goes on as zero or as rounding: T is then that of the
+    space and a block beside it, whose eigenvectors have no first entry and so no weight.
     """
     batch, nodes, probes = start.shape
     past = start.new_zeros(batch, probes, nodes, steps)
     tridiagonal = start.new_zeros(batch, probes, steps, steps)
-    floor = known.eigenvalues.abs().amax(1)[:, None]
     now = start
     for k in range(steps):
         past[..., k] = now.mT
-        image = outside(known.basis, operator.matmul(now))
-        tridiagonal[..., k, k] = alpha = (now * image).sum(1)
+        image = operator.matmul(now)
+        tridiagonal[..., k, k] = (now * image).sum(1)
         rest = outside(past[..., : k + 1], image.mT.unsqueeze(3)).squeeze(3).mT
         beta = torch.linalg.vector_norm(rest, dim=1)
-        floor = torch.maximum(floor, alpha.abs())
-        beta = torch.where(beta > noise(beta.dtype) * floor, beta, 0)
-        now = torch.where(beta > 0, 1 / torch.where(beta > 0, beta, 1), 0).unsqueeze(1) * rest
+        now = rest / torch.where(beta > 0, beta, 1).unsqueeze(1)
         if k + 1 < steps:
             tridiagonal[..., k, k + 1] = tridiagonal[..., k + 1, k] = beta
     points, vectors = torch.linalg.eigh(tridiagonal)

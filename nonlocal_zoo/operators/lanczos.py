@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from .base import GraphOperator
 
 
-def noise(dtype: torch.dtype) -> float:
-    """What is smaller than this times the largest eigenvalue is rounding."""
-    return 10 * torch.finfo(dtype).eps
-
-
 def outside(basis: Tensor, vectors: Tensor) -> Tensor:
     """The part of (B, N, p) that is orthogonal to a basis (B, N, r); twice is enough."""
     for _ in range(2):
@@ -52,6 +47,7 @@ def block_lanczos(
     batch, nodes, _ = operator.shape
     dtype = torch.promote_types(operator.dtype, torch.float32)
     tolerance, width = tolerance or default_tolerance(dtype), min(count, nodes)
+    rounding = 10 * torch.finfo(dtype).eps  # relative to the largest eigenvalue
     generator = torch.Generator().manual_seed(0)
 
     def random(columns: int) -> Tensor:
@@ -71,7 +67,7 @@ def block_lanczos(
         eigenvalues = eigenvalues.gather(1, largest)
         vectors = vectors.gather(2, largest.unsqueeze(1).expand(-1, vectors.shape[1], -1))
         last, free = block.shape[2], nodes - basis.shape[2]
-        block = _next(basis, image, random(min(width, free)), noise(dtype) * size)
+        block = _next(basis, image, random(min(width, free)), rounding * size)
         coupling = block.mT @ image
         bound = torch.linalg.vector_norm(coupling @ vectors[:, -last:], dim=1)
         reached = free == 0 or bool((bound <= tolerance * size).all())
