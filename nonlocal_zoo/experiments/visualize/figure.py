@@ -60,8 +60,9 @@ def _map(axis: Axes, affinity: AffinityReport, captured: Captured, i: int, query
     grey = np.repeat(captured.image.mean(-1, keepdims=True) / 255, 3, axis=-1)
     axis.imshow(0.8 * grey)
     if affinity.maps is None:
-        axis.text(0.5, 0.5, affinity.remark, transform=axis.transAxes, ha="center", va="center",
-                  wrap=True, fontsize=8, bbox=dict(facecolor="white", pad=2))  # fmt: skip
+        why = affinity.remark.replace(": ", ":\n")
+        axis.text(0.5, 0.5, why, transform=axis.transAxes, ha="center", va="center", fontsize=7,
+                  bbox=dict(facecolor="white", pad=2))  # fmt: skip
         return
     values = affinity.maps[i].numpy()
     size = np.abs(values).max() or 1.0
@@ -78,7 +79,7 @@ def _map(axis: Axes, affinity: AffinityReport, captured: Captured, i: int, query
     _mark(axis, *query, str(i + 1))
     uniform = values.size * size
     remark = f", {affinity.remark}" if affinity.remark else ""
-    axis.set_title(f"row of {i + 1}: max {size:.2g} ({uniform:.2g}/N){remark}", fontsize=8)
+    axis.set_title(f"row of {i + 1}: max {size:.2g} ({uniform:.3g}/N){remark}", fontsize=8)
 
 
 def _spectrum(axis: Axes, affinity: AffinityReport) -> None:
@@ -115,10 +116,10 @@ def _spectrum(axis: Axes, affinity: AffinityReport) -> None:
         gains.plot(response.at, response.typical, "--", color=line.get_color(),
                    label=f"{label}typical gain")  # fmt: skip
     if affinity.responses:
-        gains.set_ylim(bottom=0)
+        gains.set_ylim(0, 1.2 * (gains.dataLim.ymax or 1))  # and room for the legend
         gains.set_ylabel("gain of the filter", fontsize=8)
-        gains.legend(fontsize=6.5, framealpha=0.6)
+        gains.legend(fontsize=6.5, loc="upper center", ncols=2, framealpha=0.6)
     else:
         gains.set(yticks=[])
-        gains.text(0.5, 0.93, "this filter has no frequency response", fontsize=7,
+        gains.text(0.5, 0.93, "this filter gives no frequency response", fontsize=7,
                    transform=gains.transAxes, ha="center", va="top")  # fmt: skip
