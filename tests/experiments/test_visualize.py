@@ -103,7 +103,7 @@ def same_values(found, matrix):
 @pytest.mark.parametrize(
     "operator",
     [
-        LowRank(randn(1, 30, 4), randn(1, 30, 4)),
+        LowRank(randn(1, 30, 4), randn(1, 30, 3), randn(1, 4, 3)),
         LowRank(randn(1, 5, 9), randn(1, 5, 9)),
         LowRank(randn(1, 30, 4), randn(1, 30, 4)).symmetrize(),
         Dense(randn(2, 20, 20)),
@@ -158,8 +158,8 @@ def test_maps_of_other_nodes():
     assert_near(maps.flatten(), groups[:, 5].mean(0))
     pairs = randn(2, 3 * NODES, 3 * NODES)  # two groups of three channels
     maps, _ = affinity_maps(GroupNodes(Dense(pairs), 2), [5], GRID)
-    split = pairs.reshape(2, 3, NODES, 3, NODES)[:, :, 5]
-    assert_near(maps.flatten(), split.sum(1).mean((0, 1)))
+    split = pairs.reshape(2, NODES, 3, NODES, 3)[:, 5]
+    assert_near(maps.flatten(), split.sum(1).mean((0, 2)))
 
 
 def maker(name):
