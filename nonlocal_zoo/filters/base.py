@@ -20,7 +20,7 @@ class GraphFilter(nn.Module, ABC):
     """g: (operator A, features z) -> features y.
 
     It touches A through ``matmul`` and the functions of A that are built on it (``resolvent``,
-    ``heat``, ``spectrum``), and knows no kind of operator.
+    ``heat``, ``exact_spectrum``), and knows no kind of operator.
 
     Shapes: z (B, N, c) -> y (B, N, C).
     """

@@ -47,7 +47,7 @@ class Spectral(LinearFilter):
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         operator.require_symmetric("the spectral filter")
         operator.require_bounded("the spectral filter")
-        spectrum = operator.spectrum()
+        spectrum = operator.exact_spectrum()
         if spectrum is None:
             raise ValueError(
                 "the spectral filter needs an operator with an exact spectrum; "

@@ -6,6 +6,7 @@ from .chain import chain_matmul
 from .choice import Choice
 from .criss_cross import CrissCross
 from .dense import Dense
+from .density import Density
 from .diagonal import Diagonal, Identity
 from .folded import ChannelNodes, GroupChannels, GroupNodes
 from .grid_average import GridAverage
@@ -23,6 +24,7 @@ __all__ = [
     "Cost",
     "CrissCross",
     "Dense",
+    "Density",
     "Diagonal",
     "GraphOperator",
     "GridAverage",

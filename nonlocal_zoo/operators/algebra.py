@@ -8,6 +8,7 @@ from torch import Tensor
 from . import thin
 from .base import Cost, GraphOperator
 from .choice import Choice
+from .derived import Derived
 from .low_rank import LowRank
 
 
@@ -121,7 +122,7 @@ class Product(GraphOperator):
         return Cost(left.multiply_adds + right.multiply_adds, left.bytes + right.bytes)
 
 
-class Scaled(GraphOperator):
+class Scaled(Derived):
     """diag(rows) A diag(columns), for an A whose structure cannot take the factors in.
 
     Args:
@@ -131,37 +132,27 @@ class Scaled(GraphOperator):
     """
 
     def __init__(self, operator: GraphOperator, rows: Tensor, columns: Tensor) -> None:
-        self.operator, self.rows, self.columns = operator, rows, columns
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.operator.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.operator.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.operator.device
+        self.operator, self.row_factors, self.column_factors = operator, rows, columns
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return (self.rows * self.operator.matmul((self.columns * rhs).to(dtype))).to(dtype)
+        return (self.row_factors * self.operator.matmul((self.column_factors * rhs).to(dtype))).to(
+            dtype
+        )
 
     def transpose(self) -> GraphOperator:
-        result = Scaled(self.operator.transpose(), self.columns, self.rows)
+        result = Scaled(self.operator.transpose(), self.column_factors, self.row_factors)
         result.symmetric, result.nonnegative = self.symmetric, self.nonnegative
         result.bounded = self.bounded
         return result
 
     def low_rank(self) -> LowRank | None:
         inner = self.operator.low_rank()
-        return None if inner is None else inner.scale(self.rows, self.columns)
+        return None if inner is None else inner.scale(self.row_factors, self.column_factors)
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
-        return Scaled(self.operator, rows * self.rows, columns * self.columns)
+        return Scaled(self.operator, rows * self.row_factors, columns * self.column_factors)
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
         return self.operator.ways(channels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from ..layers import Epilogue
 from ..registry import choose
 from .choice import Choice
 from .functions import MatrixFunctions
+from .spectra import Spectra
 
 
 class Cost(NamedTuple):
@@ -34,7 +36,7 @@ def inverse_power(degree: Tensor, exponent: float) -> Tensor:
     return torch.where(positive, torch.where(positive, degree, 1).pow(-exponent), 0)
 
 
-class GraphOperator(MatrixFunctions, ABC):
+class GraphOperator(MatrixFunctions, Spectra, ABC):
     """A batch of linear maps A: (B, N, M), rows hear, columns speak.
 
     Square (N = M) for all but affinities with pooled keys. Sums, products, scalings,
@@ -130,6 +132,20 @@ class GraphOperator(MatrixFunctions, ABC):
         batch, _, columns = self.shape
         eye = torch.eye(columns, dtype=self.dtype, device=self.device)
         return self.matmul(eye.expand(batch, -1, -1))
+
+    def rows(self, indices: Sequence[int]) -> Tensor:
+        """A_i. of some nodes i, whom they listen to: (B, K, M), in O((N + M) K) memory.
+
+        Raises:
+            ValueError: an index is not in 0 .. N - 1.
+        """
+        batch, nodes, _ = self.shape
+        wrong = [i for i in indices if not 0 <= i < nodes]
+        if wrong:
+            raise ValueError(f"rows {wrong} of an operator with {nodes}; allowed: 0 to {nodes - 1}")
+        chosen = torch.zeros(nodes, len(indices), dtype=self.dtype, device=self.device)
+        chosen[list(indices), range(len(indices))] = 1
+        return self.transpose().matmul(chosen.expand(batch, -1, -1)).mT
 
     @property
     def square(self) -> bool:

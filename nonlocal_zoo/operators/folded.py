@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from .base import Cost, GraphOperator
 from .choice import Choice
+from .density import Density
+from .derived import Derived
+from .spectrum import Spectrum
 
 
-class Folded(GraphOperator):
+class Folded(Derived):
     """An operator on other nodes than positions: ``matmul`` folds the features into them and back.
 
-    ``shape``, ``degree`` and ``to_dense`` are those of the operator on the folded graph;
-    ``matmul`` takes and gives features (B, N, C) of the positions, or several sets of them side by
-    side.
+    ``shape``, ``degree``, ``rows``, ``to_dense``, ``spectrum`` and ``density`` are those of the
+    operator on the folded graph; ``matmul`` takes and gives features (B, N, C) of the positions, or
+    several sets of them side by side.
 
     Args:
         operator: on the folded graph.
@@ -36,18 +40,6 @@ class Folded(GraphOperator):
     @abstractmethod
     def like(self, operator: GraphOperator) -> Folded:
         """The same folding of another operator."""
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.operator.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.operator.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.operator.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         batch, _, channels = rhs.shape
@@ -95,6 +87,17 @@ class Folded(GraphOperator):
 
     def degree(self) -> Tensor:
         return self.operator.degree()
+
+    def spectrum(
+        self, count: int = 32, tolerance: float | None = None, steps: int = 50
+    ) -> Spectrum:
+        return self.operator.spectrum(count, tolerance, steps)
+
+    def density(self, count: int = 32, probes: int = 8, steps: int = 64) -> Density:
+        return self.operator.density(count, probes, steps)
+
+    def rows(self, indices: Sequence[int]) -> Tensor:
+        return self.operator.rows(indices)
 
     def to_dense(self) -> Tensor:
         return self.operator.to_dense()

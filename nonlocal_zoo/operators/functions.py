@@ -1,4 +1,4 @@
-"""Functions of an operator: resolvent, heat kernel, and the spectrum for all others."""
+"""Functions of an operator: resolvent and heat kernel."""
 
 from __future__ import annotations
 
@@ -69,17 +69,6 @@ class MatrixFunctions:
         from .heat import Heat
 
         return Heat(self, t, tolerance, steps)
-
-    @torch.no_grad()
-    @without_autocast
-    def spectrum(self) -> Spectrum | None:
-        """Eigenvalues and eigenvectors; None where no exact way to them is known.
-
-        There is one for symmetric LowRank (sums and products of them too), Dense and Diagonal
-        operators. It carries no gradient: eigenvectors have none where eigenvalues coincide.
-        ``Spectrum.apply`` gives functions of A with the right one.
-        """
-        return self._exact_spectrum()
 
     def low_rank(self) -> LowRank | None:
         """The same operator as one product of thin factors; None where it is not known as one."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..precision import at_least_float32, without_autocast
 from .base import Cost, GraphOperator
+from .derived import DerivedWide
 from .krylov import default_tolerance
 
 
@@ -23,7 +24,7 @@ def poisson_terms(t: float, tolerance: float, steps: int) -> tuple[int, bool]:
     return steps, False
 
 
-class Heat(GraphOperator):
+class Heat(DerivedWide):
     """exp(-t (I - A)) = sum_k e^(-t) t^k / k! A^k: where a walk of Poisson(t) steps ends.
 
     All terms are positive multiples of A^k, so that nothing cancels. With ||A|| <= 1 in any norm
@@ -47,18 +48,6 @@ class Heat(GraphOperator):
         self.operator, self.t, self.tolerance, self.steps = operator, t, tolerance, steps
         self.symmetric, self.nonnegative = operator.symmetric, operator.nonnegative
         self.bounded = operator.bounded
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.operator.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.promote_types(self.operator.dtype, torch.float32)
-
-    @property
-    def device(self) -> torch.device:
-        return self.operator.device
 
     def _terms(self, dtype: torch.dtype) -> int:
         tolerance = self.tolerance or default_tolerance(dtype)

@@ -29,26 +29,26 @@ class ReluSum(GraphOperator):
         row_mask: Tensor | None = None,
         column_mask: Tensor | None = None,
     ) -> None:
-        self.rows, self.columns = rows, columns
+        self.row_terms, self.column_terms = rows, columns
         self.row_mask, self.column_mask = row_mask, column_mask
 
     @property
     def shape(self) -> torch.Size:
-        return torch.Size((*self.rows.shape[:2], self.columns.shape[1]))
+        return torch.Size((*self.row_terms.shape[:2], self.column_terms.shape[1]))
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.rows.dtype
+        return self.row_terms.dtype
 
     @property
     def device(self) -> torch.device:
-        return self.rows.device
+        return self.row_terms.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         wide = torch.promote_types(dtype, torch.float32)  # prefix sums of N terms
-        a, b, v = self.rows.to(wide), self.columns.to(wide), rhs.to(wide)
+        a, b, v = self.row_terms.to(wide), self.column_terms.to(wide), rhs.to(wide)
         if self.column_mask is not None:
             v = torch.where(self.column_mask.unsqueeze(-1), v, 0)
         b, order = b.sort(dim=1, descending=True)
@@ -64,9 +64,9 @@ class ReluSum(GraphOperator):
         )
 
     def transpose(self) -> GraphOperator:
-        return ReluSum(self.columns, self.rows, self.column_mask, self.row_mask)
+        return ReluSum(self.column_terms, self.row_terms, self.column_mask, self.row_mask)
 
     def cost(self, channels: int) -> Cost:
         _, rows, columns = self.shape
         numbers = 2 * columns * channels + 3 * rows * channels
-        return Cost(3 * (rows + columns) * channels, self.rows.element_size() * numbers)
+        return Cost(3 * (rows + columns) * channels, self.row_terms.element_size() * numbers)

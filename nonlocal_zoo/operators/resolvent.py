@@ -9,10 +9,11 @@ from torch import Tensor
 
 from ..precision import at_least_float32, without_autocast
 from .base import Cost, GraphOperator
+from .derived import DerivedWide
 from .krylov import bicgstab, conjugate_gradients, default_tolerance
 
 
-class Resolvent(GraphOperator):
+class Resolvent(DerivedWide):
     """(I - a A)^(-1), by conjugate gradients where A is symmetric, else by BiCGSTAB.
 
     Memory is O(N) whatever the number of steps: the backward pass solves with (I - a A)' instead
@@ -31,18 +32,6 @@ class Resolvent(GraphOperator):
         self.operator, self.factor = operator, factor
         self.tolerance, self.steps = tolerance, steps
         self.symmetric = operator.symmetric
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.operator.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.promote_types(self.operator.dtype, torch.float32)
-
-    @property
-    def device(self) -> torch.device:
-        return self.operator.device
 
     def _solve(self, rhs: Tensor) -> Tensor:
         method = conjugate_gradients if self.symmetric else bicgstab

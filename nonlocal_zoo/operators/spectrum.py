@@ -16,16 +16,25 @@ Functions = Callable[[Tensor], Tensor]  # (...) -> (..., K), each entry by itsel
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A = Q diag(eigenvalues) Q': all eigenvalues of a symmetric A that may differ from zero.
+    """Eigenvalues and eigenvectors of a symmetric A.
+
+    All that may differ from zero, so that A = Q diag(eigenvalues) Q', if it is ``exact``; else
+    those of largest magnitude.
 
     Attributes:
         eigenvalues: (B, r), rising; without gradient.
-        basis: Q, (B, N, r) with orthonormal columns; without gradient. A is zero on what is
-            orthogonal to them.
+        basis: Q, (B, N, r) with orthonormal columns; without gradient.
+        residual: (B, r), ||A q - lambda q|| of each pair, where they were iterated: A has an
+            eigenvalue at most so far from lambda. None where they are exact to rounding.
     """
 
     eigenvalues: Tensor
     basis: Tensor
+    residual: Tensor | None = None
+
+    @property
+    def exact(self) -> bool:
+        return self.residual is None
 
     @property
     def device(self) -> torch.device:
@@ -46,7 +55,15 @@ class Spectrum:
             operator: A, whose spectrum this is.
             functions: f of tensors of eigenvalues, (...) -> (..., K), differentiable.
             rhs: (B, N, C).
+
+        Raises:
+            ValueError: this spectrum is not exact.
         """
+        if not self.exact:
+            raise ValueError(
+                f"functions of an operator need all its eigenvalues; these are "
+                f"{self.eigenvalues.shape[1]} of {self.basis.shape[1]}. Allowed: exact_spectrum()"
+            )
         q, rhs = self.basis, at_least_float32(rhs)
         rhs = rhs.to(torch.promote_types(q.dtype, rhs.dtype))
         q = q.to(rhs.dtype)
