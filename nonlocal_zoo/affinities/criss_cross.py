@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from ..operators import CrissCross, GraphOperator, chain_matmul
 from ..precision import at_least_float32
@@ -35,10 +36,13 @@ class CrissCrossAttention(PairAffinity):
         if len(signal.grid) > 2:
             raise ValueError(f"grid={signal.grid}; allowed: (H, W) or (W,), rows and columns")
         height, width = (1, *signal.grid)[-2:]
+        weights = self._scores(signal, height, width).softmax(3)
+        return CrissCross(*weights.split([height, width], dim=3), nonnegative=True, bounded=True)
+
+    def _scores(self, signal: GraphSignal, height: int, width: int) -> Tensor:
+        """Of the column and of the row of each node: (B, H, W, H + W)."""
         theta, phi = (at_least_float32(x).unflatten(1, (height, width)) for x in self.pair(signal))
         down = chain_matmul(theta.transpose(1, 2), phi.permute(0, 2, 3, 1)).transpose(1, 2)
         itself = torch.eye(height, dtype=torch.bool, device=down.device).unsqueeze(1)
-        down = down.masked_fill(itself, -torch.inf)  # it is among the row's
-        across = chain_matmul(theta, phi.mT)  # (B, H, W, W)
-        weights = torch.cat([down, across], dim=3).softmax(3)
-        return CrissCross(*weights.split([height, width], dim=3), nonnegative=True, bounded=True)
+        down.masked_fill_(itself, -torch.inf)  # it is among the row's
+        return torch.cat([down, chain_matmul(theta, phi.mT)], dim=3)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..layers import Projection, l2_normalize
-from ..operators import GraphOperator, GroupChannels, LowRank, chain_matmul
+from ..layers import Projection, inverse_length, l2_normalize
+from ..operators import GraphOperator, GroupChannels, LowRank, Scaled, chain_matmul
+from ..precision import widen_float16
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -55,18 +56,27 @@ class Latent(Affinity):
         self.groups = groups
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
+        """The lengths stay beside the factors, which are the largest tensors here."""
+        x = GroupChannels.split(signal.x, self.groups)
         if self.receive is None:
-            send = self._kernels(signal, self.send(signal.x))
-            send = receive = l2_normalize(send, dim=2)
+            send = receive = self._kernels(signal, self.send(signal.x))
+            rows = columns = inverse_length(receive, dim=2)
+            core = self._graph(send, columns * x)
         else:
-            kernels = signal.project(self.receive, self.send)
-            receive, send = (self._kernels(signal, psi) for psi in kernels)
-            send, receive = l2_normalize(send, dim=1), l2_normalize(receive, dim=2)
-        x = GroupChannels.split(signal.x, self.groups).to(send.dtype)
-        latent = l2_normalize(chain_matmul(send.mT, x), dim=2)
-        core = chain_matmul(latent, latent.mT).softmax(-1)
-        operator = LowRank(receive, send, core, nonnegative=True)
+            psi = signal.project(self.receive, self.send)
+            receive, send = (self._kernels(signal, part) for part in psi)
+            rows, columns = inverse_length(receive, dim=2), x.new_ones(1, 1, 1)
+            core = self._graph(send, x) * inverse_length(send, dim=1)
+        operator = Scaled(LowRank(receive, send, core), rows, columns)
+        operator.nonnegative = True
         return operator if self.groups == 1 else GroupChannels(operator, self.groups)
+
+    @staticmethod
+    def _graph(send: Tensor, x: Tensor) -> Tensor:
+        """F (B, d, d). The length of a latent node, and so that of its Psi, does not count."""
+        send = widen_float16(send)
+        latent = l2_normalize(chain_matmul(send.mT, x.to(send.dtype)), dim=2)
+        return chain_matmul(latent, latent.mT).softmax(-1)
 
     def _kernels(self, signal: GraphSignal, psi: Tensor) -> Tensor:
         """psi (B, N, g d), one kernel's after the other's: (B g, N, d)."""

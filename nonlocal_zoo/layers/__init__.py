@@ -6,7 +6,7 @@ channel by channel, as views, and no tensor is transposed on the way in.
 """
 
 from .epilogue import Epilogue
-from .norms import NORMS, apply_norm, l2_normalize, make_norm
+from .norms import NORMS, apply_norm, inverse_length, l2_normalize, make_norm
 from .pool import GridPool
 from .projection import (
     ACTIVATIONS,
@@ -27,6 +27,7 @@ __all__ = [
     "Projection",
     "activate",
     "apply_norm",
+    "inverse_length",
     "l2_normalize",
     "linear",
     "make_activation",

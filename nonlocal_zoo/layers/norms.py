@@ -69,3 +69,9 @@ def apply_norm(norm: nn.Module, x: Tensor, mask: Tensor | None = None) -> Tensor
 def l2_normalize(x: Tensor, dim: int) -> Tensor:
     """x / ||x||_2 along ``dim``, in float32 or better (1e-12 is zero in float16)."""
     return F.normalize(at_least_float32(x), dim=dim)
+
+
+def inverse_length(x: Tensor, dim: int) -> Tensor:
+    """1 / ||x||_2 along ``dim``, kept as an axis, with the floor of ``l2_normalize``."""
+    length = torch.linalg.vector_norm(at_least_float32(x), dim=dim, keepdim=True)
+    return length.clamp(min=1e-12).reciprocal()

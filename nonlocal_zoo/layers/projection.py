@@ -141,6 +141,11 @@ class Projection(nn.Module):
         folded = Epilogue.of_norm(self.norm)
         return self.finish(self.product(x, folded), folded)
 
+    @property
+    def takes_statistics(self) -> bool:
+        """Whether there is a norm that no product takes in."""
+        return not isinstance(self.norm, nn.Identity) and Epilogue.of_norm(self.norm) is None
+
     def finish(self, y: Tensor, folded: Epilogue | None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
         return activate(self.activation, apply_norm(self.norm, y) if folded is None else y)
@@ -150,8 +155,11 @@ class Projection(nn.Module):
 
 
 def project(x: Tensor, *projections: Projection) -> list[Tensor]:
-    """Several projections of the same features, through one matrix product where that is one."""
-    if any(p.groups > 1 for p in projections):
+    """Several projections of the same features, through one matrix product where that is one.
+
+    One whose norm takes statistics of the batch runs by itself: the norm wants it in one piece.
+    """
+    if any(p.groups > 1 or p.takes_statistics for p in projections):
         return [p(x) for p in projections]
     y, folds = _product(x, projections)
     parts = y.split([p.out_channels for p in projections], dim=2)

@@ -8,6 +8,7 @@ from torch import Tensor
 from . import thin
 from .base import Cost, GraphOperator
 from .choice import Choice
+from .dense import Dense
 from .derived import Derived
 from .low_rank import LowRank
 
@@ -137,9 +138,17 @@ class Scaled(Derived):
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return (self.row_factors * self.operator.matmul((self.column_factors * rhs).to(dtype))).to(
-            dtype
-        )
+        if dtype == torch.float16:  # factors may leave its range where the product does not
+            dtype = torch.float32
+        result = self.operator.matmul((self.column_factors * rhs).to(dtype))
+        return (self.row_factors * result).to(dtype)
+
+    def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
+        if isinstance(self.operator, Dense) and rhs.shape[1] < rhs.shape[2]:
+            # A is smaller than the result: it is cheaper to scale
+            scaled = self.operator.scale(self.row_factors, self.column_factors)
+            return scaled.affine(rhs, shift, channels_first)
+        return super().affine(rhs, shift, channels_first)
 
     def transpose(self) -> GraphOperator:
         result = Scaled(self.operator.transpose(), self.column_factors, self.row_factors)
@@ -150,6 +159,22 @@ class Scaled(Derived):
     def low_rank(self) -> LowRank | None:
         inner = self.operator.low_rank()
         return None if inner is None else inner.scale(self.row_factors, self.column_factors)
+
+    def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
+        inner = self.operator.factors()
+        if inner is None:
+            return None
+        distribute, gather = inner
+        one = torch.ones_like(self.row_factors[:, :1])
+        return Scaled(distribute, self.row_factors, one), Scaled(gather, one, self.column_factors)
+
+    def symmetrize(self) -> GraphOperator:
+        """Of low rank, with one factor to keep, where A is."""
+        thin = None if self.symmetric else self.low_rank()
+        if thin is None:
+            return super().symmetrize()
+        thin.nonnegative = self.nonnegative
+        return thin.symmetrize()
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         return Scaled(self.operator, rows * self.row_factors, columns * self.column_factors)

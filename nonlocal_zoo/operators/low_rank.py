@@ -78,7 +78,13 @@ class LowRank(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return chain_matmul(*(factor.to(dtype) for factor in (*self._chain(), rhs)))
+        return self._multiply(*self._chain(), rhs, dtype=dtype)
+
+    @staticmethod
+    def _multiply(*chain: Tensor, dtype: torch.dtype) -> Tensor:
+        if dtype == torch.float16:  # the product widens it anyway; a core may not fit into it
+            dtype = torch.float32
+        return chain_matmul(*(factor.to(dtype) for factor in chain))
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
         factors = self.factors()
@@ -88,7 +94,7 @@ class LowRank(GraphOperator):
         return distribute.affine(gather.matmul(rhs), shift, channels_first)
 
     def to_dense(self) -> Tensor:
-        return chain_matmul(*self._chain())
+        return self._multiply(*self._chain(), dtype=self.dtype)
 
     def transpose(self) -> GraphOperator:
         core = None if self.core is None else self.core.mT
