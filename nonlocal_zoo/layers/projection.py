@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..registry import choose
 from .epilogue import Epilogue
 from .norms import apply_norm, make_norm
+from .statistics import batch_epilogue, foldable
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
 # On a CPU a product with a tall result, channel by channel, runs at half the rate or less once
@@ -138,13 +139,20 @@ class Projection(nn.Module):
             raise ValueError(f"input has {x.shape[-1]} channels; allowed: {self.in_channels}")
 
     def forward(self, x: Tensor) -> Tensor:  # (B, N, C) -> (B, N, C')
-        folded = Epilogue.of_norm(self.norm)
+        folded = self.epilogue(x)
         return self.finish(self.product(x, folded), folded)
 
+    def epilogue(self, x: Tensor) -> Epilogue | None:
+        """The norm as an affine map for the product of x to take in; None where that cannot be."""
+        if self.groups == 1 and foldable(self.norm, self.weight):
+            return batch_epilogue(self.norm, x, self.weight, self.bias)
+        return Epilogue.of_norm(self.norm)
+
     @property
-    def takes_statistics(self) -> bool:
+    def norm_is_apart(self) -> bool:
         """Whether there is a norm that no product takes in."""
-        return not isinstance(self.norm, nn.Identity) and Epilogue.of_norm(self.norm) is None
+        absorbed = Epilogue.of_norm(self.norm) is not None or foldable(self.norm, self.weight)
+        return not isinstance(self.norm, nn.Identity) and not absorbed
 
     def finish(self, y: Tensor, folded: Epilogue | None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
@@ -157,9 +165,9 @@ class Projection(nn.Module):
 def project(x: Tensor, *projections: Projection) -> list[Tensor]:
     """Several projections of the same features, through one matrix product where that is one.
 
-    One whose norm takes statistics of the batch runs by itself: the norm wants it in one piece.
+    One whose norm is apart runs by itself: the norm wants it in one piece.
     """
-    if any(p.groups > 1 or p.takes_statistics for p in projections):
+    if any(p.groups > 1 or p.norm_is_apart for p in projections):
         return [p(x) for p in projections]
     y, folds = _product(x, projections)
     parts = y.split([p.out_channels for p in projections], dim=2)
@@ -175,7 +183,7 @@ def project_jointly(x: Tensor, *projections: Projection) -> Tensor:
 def _product(x: Tensor, projections: Sequence[Projection]) -> tuple[Tensor, list[Epilogue | None]]:
     for p in projections:
         p.check(x)
-    folds = [Epilogue.of_norm(p.norm) for p in projections]
+    folds = [p.epilogue(x) for p in projections]
     pairs = zip(projections, folds, strict=True)
     folded = [(fold or Epilogue()).fold(p.weight, p.bias) for p, fold in pairs]
     weights, biases = zip(*folded, strict=True)

@@ -1,0 +1,62 @@
+"""Batch statistics of a product, without the product."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..precision import at_least_float32, without_autocast
+from .epilogue import Epilogue
+
+
+def foldable(norm: nn.Module, weight: Tensor) -> bool:
+    """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b."""
+    wider = weight.shape[0] >= weight.shape[1]
+    return type(norm) is nn.BatchNorm1d and norm.training and wider
+
+
+@without_autocast
+def batch_epilogue(
+    norm: nn.BatchNorm1d, x: Tensor, weight: Tensor, bias: Tensor | None
+) -> Epilogue:
+    """A batch norm in training mode over y = x W' + b as an affine map that y can take in.
+
+    mean(y) = W mean(x) + b and var(y) = diag(W Cov(x) W'): with fewer channels in x than in y
+    that is less work than reading y, and y before the norm need not be kept for the backward
+    pass. Running statistics move as in torch.
+
+    Args:
+        x: (B, N, C).
+        weight, bias: W (C', C), b (C',).
+
+    Raises:
+        ValueError: one node in all, which has no variance.
+    """
+    count = x.shape[0] * x.shape[1]
+    if count == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training; input has {tuple(x.shape)}"
+        )
+    x, weight = at_least_float32(x), at_least_float32(weight)
+    mean = x.mean((0, 1))
+    centred = x - mean
+    covariance = (centred.mT @ centred).sum(0) / count
+    variance = ((weight @ covariance) * weight).sum(1)
+    mean = weight @ mean if bias is None else weight @ mean + bias
+    _remember(norm, mean, variance * (count / (count - 1)))
+    scale = (variance + norm.eps).rsqrt()
+    scale = scale if norm.weight is None else scale * norm.weight
+    shift = -mean * scale
+    return Epilogue(scale, shift if norm.bias is None else shift + norm.bias)
+
+
+@torch.no_grad()
+def _remember(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor) -> None:
+    if not norm.track_running_stats:
+        return
+    norm.num_batches_tracked += 1
+    rate = norm.momentum
+    if rate is None:  # the plain average of all batches
+        rate = 1 / norm.num_batches_tracked.item()
+    norm.running_mean.lerp_(mean.to(norm.running_mean), rate)
+    norm.running_var.lerp_(variance.to(norm.running_var), rate)
