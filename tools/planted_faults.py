@@ -24,7 +24,15 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = Path(__file__).with_name("faults.txt")
-FAST = ("operators", "filters", "affinities", "blocks", "references", "adapters/test_insert.py")
+FAST = (
+    "layers",
+    "operators",
+    "filters",
+    "affinities",
+    "blocks",
+    "references",
+    "adapters/test_insert.py",
+)
 
 
 class Fault(NamedTuple):
