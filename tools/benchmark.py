@@ -15,7 +15,7 @@ import sys
 
 from nonlocal_zoo.experiments.benchmark.cases import DTYPES, MODES, Case, grid_of, names_of, under
 from nonlocal_zoo.experiments.benchmark.contenders import PEERS
-from nonlocal_zoo.experiments.benchmark.device import DEVICES
+from nonlocal_zoo.experiments.benchmark.device import DEVICES, device
 from nonlocal_zoo.experiments.benchmark.measure import Options
 from nonlocal_zoo.experiments.benchmark.presets import PRESETS, cases_of
 from nonlocal_zoo.experiments.benchmark.run import run
@@ -55,6 +55,8 @@ def cases_from(options: argparse.Namespace) -> list[Case]:
     Raises:
         ValueError, LookupError: what it asks for is not there, by name.
     """
+    for name in options.devices:
+        device(name)
     names = names_of(options.blocks or ["*"])
     if options.preset:
         cases = [case for case in cases_of(options.preset) if case.block in names]
@@ -90,11 +92,11 @@ def main() -> int:
             memory=not options.no_memory,
             memory_limit=None if limit is None else int(limit * 1e9),
         )
-        name = options.name or options.preset or "benchmark"
-        command = shlex.join(["python", *sys.argv])
-        return run(cases, settings, options.out, name, command, lambda s: print(s, flush=True))
     except (ValueError, LookupError, TypeError) as error:
         parser.error(str(error))
+    name = options.name or options.preset or "benchmark"
+    command = shlex.join(["python", *sys.argv])
+    return run(cases, settings, options.out, name, command, lambda text: print(text, flush=True))
 
 
 if __name__ == "__main__":

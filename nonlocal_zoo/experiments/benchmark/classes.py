@@ -62,9 +62,7 @@ class Published:
             meta = copy.deepcopy(module).to("meta")
             return lambda x: self.host(meta, x)
 
-        return Contender(
-            label, lambda x: self.host(module, x), tuple(module.parameters()), on_meta
-        )
+        return Contender(label, lambda x: self.host(module, x), tuple(module.parameters()), on_meta)
 
 
 def inner(case: Case) -> int:

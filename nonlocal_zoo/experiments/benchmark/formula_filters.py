@@ -11,9 +11,7 @@ from .formulas import Map, NoFormula
 from .layers import State, below, embed, layer_norm, project
 
 
-def filtered(
-    config: str | dict[str, Any], s: State, a: Map, z: Tensor, training: bool
-) -> Tensor:
+def filtered(config: str | dict[str, Any], s: State, a: Map, z: Tensor, training: bool) -> Tensor:
     """g(A) z.
 
     Raises:

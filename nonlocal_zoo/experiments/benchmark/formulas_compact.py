@@ -14,9 +14,7 @@ from .layers import State, below, embed, image, nodes, project
 
 
 @FORMULAS.register("latent")
-def latent(
-    s: State, x: Features, dim: int = 100, shared: bool = False, groups: int = 1
-) -> Map:
+def latent(s: State, x: Features, dim: int = 100, shared: bool = False, groups: int = 1) -> Map:
     """Psi_r softmax(cos(Psi_s' X)) Psi_s', from the right: LatentGNNV1's LatentGNN_Kernel."""
 
     def fold(y: Tensor) -> Tensor:  # (B, g c, *grid) -> (B g, c, N)
@@ -53,9 +51,7 @@ def double_attention(s: State, x: Features) -> Map:
 
 
 @FORMULAS.register("pyramid")
-def pyramid(
-    s: State, x: Features, sizes: Sequence[int] = (1, 3, 6, 8), shared: bool = True
-) -> Map:
+def pyramid(s: State, x: Features, sizes: Sequence[int] = (1, 3, 6, 8), shared: bool = True) -> Map:
     """Attention to pooled keys: the SNL repository's APNB, mmseg's ann_head."""
     average = (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
 

@@ -119,9 +119,7 @@ def _time(
         row.ratio, row.ratio_low, row.ratio_high = spread(ratios)
 
 
-def _memory(
-    row: Row, found: Contender, case: Case, options: Options, patience: float
-) -> None:
+def _memory(row: Row, found: Contender, case: Case, options: Options, patience: float) -> None:
     if row.status != OK:
         return
     try:

@@ -5,7 +5,6 @@ A peer has the block's own weights, so that it must give the same answer.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -41,8 +41,9 @@ def draw(table: pd.DataFrame) -> bytes | None:
             _draw_curve(time, memory, curve, colour, style)
         _draw_copy_roof(time, found)
         for axis in (time, memory):
-            axis.set_xscale("log")
-            axis.set_yscale("log")
+            if any(len(line.get_xdata()) for line in axis.lines):
+                axis.set_xscale("log")
+                axis.set_yscale("log")
             axis.set_xlabel("N, nodes")
             axis.grid(alpha=0.3, which="both", linewidth=0.4)
         memory.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -62,8 +63,10 @@ def _draw_curve(time, memory, curve: Curve, colour: tuple, style: str) -> None:
     name += f" ({curve.settings})" if curve.settings else ""
     label = f"{name}: time {curve.time}, memory {curve.memory or 'not measured'}"
     time.plot(points.nodes, points.seconds, marker="o", **line)
-    time.fill_between(points.nodes, points.seconds_low, points.seconds_high, color=colour, alpha=0.2)
-    memory.plot(points.nodes, points.peak, marker="o", label=label, **line)
+    low, high = points.seconds_low, points.seconds_high
+    time.fill_between(points.nodes, low, high, color=colour, alpha=0.2)
+    remembered = points[points.peak > 0]
+    memory.plot(remembered.nodes, remembered.peak, marker="o", label=label, **line)
     if curve.contender == "block" and (points.multiply_adds > 0).all():
         floor = points.multiply_adds / points.gemm_roof
         time.plot(points.nodes, floor, color=colour, linestyle=":", linewidth=0.8)

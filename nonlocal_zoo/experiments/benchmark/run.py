@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from .cases import Case
-from .device import device
 from .measure import Options, measure_case
 from .picture import draw
 from .report import markdown
@@ -32,8 +31,6 @@ def run(
     Returns:
         the exit status: 1 if an answer was wrong.
     """
-    for kind in {case.device for case in cases}:
-        device(kind)  # raises at once for what is not here
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
