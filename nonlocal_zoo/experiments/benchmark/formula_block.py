@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import formulas_compact, formulas_dense  # noqa: F401
+from . import formulas_compact, formulas_dense, formulas_grid  # noqa: F401
 from .formula_filters import filtered
 from .formulas import (
     Attention,
