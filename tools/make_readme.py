@@ -1,22 +1,48 @@
-"""Writes the table of blocks into README.md: python tools/make_readme.py [--check]"""
+"""Writes the tables into README.md: python tools/make_readme.py [--check]"""
 
 import argparse
 import re
 import sys
 from pathlib import Path
 
+from nonlocal_zoo.experiments.benchmark.readme import speed_table
 from nonlocal_zoo.tables import HEADER, block_rows, to_markdown
 
-README = Path(__file__).parents[1] / "README.md"
-MARKED = re.compile(r"(<!-- blocks: .*? -->\n).*?(<!-- /blocks -->)", re.DOTALL)
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+BENCHMARKS = ROOT / "docs/benchmarks"
 SHAPE = (1, 512, 97, 97)
 
 
-def with_table(text: str) -> str:
-    """README text with the table of the registry between its marks."""
+def blocks() -> str:
+    """The registry."""
     caption = f"Cost of one forward pass at {SHAPE}; a multiply with an add counts as one."
-    table = f"{to_markdown(HEADER, block_rows(shape=SHAPE))}\n\n{caption}\n"
-    return MARKED.sub(lambda marks: marks[1] + table + marks[2], text)
+    return f"{to_markdown(HEADER, block_rows(shape=SHAPE))}\n\n{caption}\n"
+
+
+def speed() -> str:
+    """What docs/benchmarks has of the last run."""
+    parts = []
+    if (BENCHMARKS / "speed.csv").exists():
+        parts.append(speed_table(BENCHMARKS / "speed.csv"))
+    if (BENCHMARKS / "scale.png").exists():
+        parts.append("![time and memory against the number of nodes](docs/benchmarks/scale.png)\n")
+    return "\n".join(parts) or "No run is in docs/benchmarks yet.\n"
+
+
+PARTS = {"blocks": blocks, "speed": speed}
+
+
+def with_tables(text: str) -> str:
+    """README text with each part between its marks."""
+    for name, write in PARTS.items():
+        new = write()
+        marked = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        found = marked.findall(text)
+        if len(found) != 1:
+            raise ValueError(f"README.md has {len(found)} parts <!-- {name}: ... -->; allowed: one")
+        text = marked.sub(lambda marks, new=new: marks[1] + new + marks[2], text)
+    return text
 
 
 def main() -> int:
@@ -24,7 +50,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
     check = parser.parse_args().check
     text = README.read_text()
-    fresh = with_table(text)
+    fresh = with_tables(text)
     if check and fresh != text:
         print("README.md is stale: python tools/make_readme.py", file=sys.stderr)
         return 1

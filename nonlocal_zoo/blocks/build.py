@@ -37,19 +37,32 @@ def build_block(
         UnknownNameError: no such block, affinity, filter or value; the near ones are named.
         TypeError: no such argument; the near and the allowed ones are named.
     """
+    settings = block_settings(name, **overrides)
+    if in_channels is None:
+        defaults = {key: p.default for key, p in parameters_of(NonLocalBlock).items()}
+        if not widthless({**defaults, **settings}):
+            raise TypeError(f"{_label(name)} needs the argument 'in_channels'")
+    return NonLocalBlock(in_channels, **settings)
+
+
+def block_settings(name: str | None = None, **overrides: Any) -> dict[str, Any]:
+    """The arguments of NonLocalBlock that ``build_block`` makes of a name and overrides.
+
+    Raises:
+        UnknownNameError, TypeError: as ``build_block``.
+    """
     settings = {} if name is None else copy.deepcopy(BLOCKS.get(name).settings)
-    label = "build_block" if name is None else f"block {name!r}"
     allowed = [key for key in parameters_of(NonLocalBlock) if key != "in_channels"]
-    check_arguments(label, allowed, overrides)
+    check_arguments(_label(name), allowed, overrides)
     for key, value in overrides.items():
         if key in ("affinity", "graph_filter"):
             value = _merge(settings.get(key), value)
         settings[key] = value
-    if in_channels is None:
-        defaults = {key: p.default for key, p in parameters_of(NonLocalBlock).items()}
-        if not widthless({**defaults, **settings}):
-            raise TypeError(f"{label} needs the argument 'in_channels'")
-    return NonLocalBlock(in_channels, **settings)
+    return settings
+
+
+def _label(name: str | None) -> str:
+    return "build_block" if name is None else f"block {name!r}"
 
 
 def _merge(row: Any, override: Any) -> Any:

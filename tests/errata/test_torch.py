@@ -87,3 +87,27 @@ def test_attention_has_no_second_derivative():
     with sdpa_kernel(SDPBackend.MATH):
         penalty()
     assert x.grad.isfinite().all()
+
+
+def test_batch_norm_of_one_image():
+    """torch 2.13, batch_norm on CPU, backward
+    | a batch of one image and a gradient that was (1, H * W, C) before a transpose: wrong, without
+    a word
+    | Projection normalises (B, C, N), where it is right
+    """
+    x = torch.randn(1, 4, 3, 5, dtype=torch.float64, requires_grad=True)
+    gradient = torch.randn(1, 15, 4, dtype=torch.float64).mT
+
+    def of(function, gradient):
+        return torch.autograd.grad(function(x), x, gradient)[0]
+
+    def image(x):
+        return torch.nn.functional.batch_norm(x, torch.zeros(4).double(), torch.ones(4).double())
+
+    def nodes(x):
+        return image(x.flatten(2))
+
+    right = of(nodes, gradient)
+    assert torch.allclose(of(nodes, gradient.contiguous()), right)
+    assert torch.allclose(of(image, gradient.contiguous().unflatten(2, (3, 5))), right)
+    assert not torch.allclose(of(image, gradient.unflatten(2, (3, 5))), right)

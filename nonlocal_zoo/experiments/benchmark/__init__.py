@@ -1,0 +1,1 @@
+"""What tools/benchmark.py does: blocks and their references side by side, checked and measured."""

@@ -1,0 +1,114 @@
+"""What a block is measured against, by name: a new kind of peer is one function here.
+
+A peer has the block's own weights, so that it must give the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...registry import Registry
+from .cases import Case
+from .formula_block import published
+from .formulas import NoFormula, fused_attention
+
+PEERS = Registry("peer")
+
+
+class NoPeer(Exception):
+    """The block has such a peer, and it cannot be had here; says why."""
+
+
+class NoSuchPeer(NoPeer):
+    """Nobody published one of that kind: there is nothing to say about it."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to compute a block's answer.
+
+    Attributes:
+        name: "block", "block, compiled", or that of a peer.
+        forward: x -> y.
+        parameters: whose gradients a backward pass is for.
+        on_meta: the same on meta tensors, to find what it needs; None where it streams.
+    """
+
+    name: str
+    forward: Callable[[Tensor], Tensor]
+    parameters: tuple[nn.Parameter, ...]
+    on_meta: Callable[[], Callable[[Tensor], Tensor]] | None = None
+
+
+def own(case: Case, block: nn.Module) -> Contender:
+    """The block itself."""
+    return Contender("block", block, tuple(block.parameters()))
+
+
+def compiled(case: Case, block: nn.Module) -> Contender:
+    """The block under torch.compile(fullgraph=True)."""
+    return Contender(
+        "block, compiled", torch.compile(block, fullgraph=True), tuple(block.parameters())
+    )
+
+
+@PEERS.register("dense")
+def dense(case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:
+    """The reference's formula as plain torch code of ours, N x N matrix and all."""
+    settings = case.settings
+
+    def formula(weights: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda x: published(settings, weights, x, case.training)
+
+    weights = block.state_dict(keep_vars=True)
+    forward = formula(weights)
+    _try(forward, case, block)
+    return Contender(
+        "dense", forward, tuple(block.parameters()), lambda: formula(_to_meta(weights))
+    )
+
+
+@PEERS.register("sdpa")
+def sdpa(case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:
+    """The same formula with torch's scaled_dot_product_attention for its softmax."""
+    used = []
+
+    def attention(query: Tensor, key: Tensor, scale: float) -> Callable[[Tensor], Tensor]:
+        used.append(True)
+        return fused_attention(query, key, scale)
+
+    settings, weights = case.settings, block.state_dict(keep_vars=True)
+
+    def forward(x: Tensor) -> Tensor:
+        return published(settings, weights, x, case.training, attention)
+
+    _try(forward, case, block)
+    if not used:
+        raise NoSuchPeer("no softmax over nodes")
+    return Contender("sdpa", forward, tuple(block.parameters()))
+
+
+def place_of(block: nn.Module) -> Tensor:
+    """A tensor with the dtype and the device of a block; blocks without weights have defaults."""
+    return next(block.parameters(), next(block.buffers(), torch.empty(0)))
+
+
+def _to_meta(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        key: value.detach().to("meta").requires_grad_(value.requires_grad)
+        for key, value in weights.items()
+    }
+
+
+def _try(forward: Callable[[Tensor], Tensor], case: Case, block: nn.Module) -> None:
+    """Raises NoPeer where a part of the formula is missing, found on a tiny input."""
+    grid = (min(n, 2) for n in case.grid)
+    try:
+        with torch.no_grad():
+            forward(torch.ones(2, case.channels, *grid).to(place_of(block)))
+    except NoFormula as error:
+        raise NoPeer(str(error)) from None

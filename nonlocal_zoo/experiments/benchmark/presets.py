@@ -1,0 +1,59 @@
+"""Sets of cases under a name: one row for each block, its settings, sizes and peers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .cases import Case, grid_of, names_of
+
+OUR_FORMULA = ("dense",)
+ALL = ("dense", "installed", "official")
+
+
+class Row(NamedTuple):
+    """Blocks that match ``pattern``, with ``channels`` and ``overrides``, at each of ``sizes``."""
+
+    pattern: str
+    channels: int
+    sizes: tuple[str, ...]
+    peers: tuple[str, ...] = OUR_FORMULA
+    overrides: dict[str, Any] = {}  # noqa: RUF012 (read only)
+
+    def cases(self) -> Iterator[Case]:
+        for name in names_of([self.pattern]):
+            for size in self.sizes:
+                yield Case(
+                    name, self.channels, grid_of(size), overrides=self.overrides, peers=self.peers
+                )
+
+
+# Every side of a grid is about sqrt(2) times the one before: N doubles.
+GROWING = ("32x32", "45x45", "64x64", "90x90", "128x128", "180x180", "256x256", "354x354",
+           "500x500")  # fmt: skip
+
+PRESETS: dict[str, tuple[Row, ...]] = {
+    # Against the reference of each, at the sizes that it is used at, and at a small one.
+    "speed": (
+        Row("snl", 512, ("32x64", "97x97"), ALL),
+        Row("nl", 512, ("97x97",), (*ALL, "sdpa")),
+        Row("nl_concat", 512, ("32x32", "64x64"), ALL),
+        Row("latentgnn", 1024, ("50x76",), ALL, {"reduction": 8}),
+        Row("latentgnn", 1024, ("50x76",), ALL, {"reduction": 16}),
+        Row("*", 512, ("97x97",), ("dense", "installed")),
+        Row("*", 32, ("14x14",), ("dense", "installed")),
+    ),
+    # Growth with N: C = 64, c = 32, batch 1.
+    "scale": (Row("*", 64, GROWING, (), {"reduction": 2}),),
+    # As "scale", the largest size alone: what 250,000 nodes take.
+    "largest": (Row("*", 64, GROWING[-1:], (), {"reduction": 2}),),
+}
+
+
+def cases_of(preset: str) -> list[Case]:
+    """The cases of a preset, each once: a later row that names an earlier one's is left out."""
+    found: dict[tuple, Case] = {}
+    for row in PRESETS[preset]:
+        for case in row.cases():
+            found.setdefault((case.block, case.shape, str(case.overrides)), case)
+    return list(found.values())

@@ -1,0 +1,149 @@
+"""The formulas that blocks are measured against are the blocks' own, in all their parts."""
+
+import pytest
+import torch
+from tables import BLOCK_OVERRIDES
+
+from nonlocal_zoo.experiments.benchmark import contenders  # noqa: F401 (registers the peers)
+from nonlocal_zoo.experiments.benchmark.cases import MODES, Case
+from nonlocal_zoo.experiments.benchmark.check import CHECK_BYTES, check, relative
+from nonlocal_zoo.experiments.benchmark.formulas import FORMULAS, NoFormula
+from nonlocal_zoo.experiments.benchmark.installed import INSTALLED
+from nonlocal_zoo.experiments.benchmark.official import OFFICIAL
+from nonlocal_zoo.experiments.benchmark.peers import PEERS, NoPeer, NoSuchPeer
+from nonlocal_zoo.registry import AFFINITIES, BLOCKS
+
+GRID = (7, 9)
+
+
+def case_of(name, **changes):
+    overrides = {"reduction": 2, **BLOCK_OVERRIDES.get(name, {})}
+    return Case(name, 8, GRID, batch=2, overrides=overrides, dtype="float64", **changes)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", BLOCKS.names())
+def test_formula_of_each_block(name, mode):
+    """Output and gradients of input and parameters: what ``check`` holds every block to."""
+    case = case_of(name, mode=mode)
+    verdict = check(case, case.build())
+    assert verdict.wrong == "" and verdict.size == "7x9" and verdict.error < 1e-9
+
+
+def test_every_affinity_of_a_block_has_a_formula():
+    """Those that have none are in no block: they are measured alone, and the report says so."""
+    assert set(AFFINITIES.names()) == set(FORMULAS.names())
+
+
+@pytest.mark.parametrize("shape", [(30,), (2, 3, 4)], ids=str)
+def test_sequences_and_videos(shape):
+    for name in ("snl", "a2", "gc", "latentgnn"):
+        case = case_of(name).at(grid=shape)
+        assert check(case, case.build()).wrong == ""
+
+
+@pytest.mark.parametrize("name", BLOCKS.names())
+def test_fused_attention(name):
+    case = case_of(name)
+    block, x = case.build(), case.input()
+    try:
+        peer = PEERS.get("sdpa")(case, block, {})
+    except NoSuchPeer:
+        assert "gaussian" not in str(case.settings["affinity"]).replace("symmetric_gaussian", "")
+        return
+    assert relative(peer.forward(x), block(x)) < 1e-9
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_installed_classes(name):
+    pytest.importorskip("mmseg")
+    case = case_of(name).at(channels=16)
+    if name == "cc":
+        case = case.at(overrides={})  # theirs has C / 8
+    elif name in ("ema", "danet_channel"):
+        case = case.at(overrides={"affinity": {"bases": 64}} if name == "ema" else {})
+    block, x = case.build(), case.input()
+    peer = PEERS.get("installed")(case, block, {})
+    # DisentangledNonLocal2d divides by float32 tensors.
+    assert relative(peer.forward(x), block(x)) < (1e-6 if name == "dnl" else 1e-9)
+
+
+def test_what_cannot_be_trained():
+    pytest.importorskip("mmseg")
+    for name in ("nl_concat", "ema"):
+        with pytest.raises(NoPeer, match=r"in place|no gradient"):
+            case = case_of(name, mode="train")
+            PEERS.get("installed")(case, case.build(), {})
+
+
+def test_official_classes_come_from_a_path(tmp_path):
+    """A stand-in repository that says what it was given; nothing of it stays imported."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "latentgnn_v1.py").write_text(
+        "import torch\n"
+        "class LatentGNNV1(torch.nn.Module):\n"
+        "    def __init__(self, **arguments):\n"
+        "        super().__init__()\n"
+        "        self.arguments = arguments\n"
+        "    def load_state_dict(self, weights):\n"
+        "        self.weights = weights\n"
+        "    def forward(self, x):\n"
+        "        return self.arguments, self.weights\n"
+    )
+    case = Case("latentgnn", 32, GRID)
+    block = case.build()
+    with pytest.raises(NoPeer, match="--official latentgnn=PATH"):
+        PEERS.get("official")(case, block, {})
+    peer = PEERS.get("official")(case, block, {"latentgnn": str(tmp_path)})
+    arguments, weights = peer.forward(None)
+    assert arguments["channel_stride"] == 16 and arguments["latent_dims"] == [100]
+    assert weights["up_channel.0.weight"].shape == (32, 2, 1, 1)
+    assert "lib.latentgnn_v1" not in __import__("sys").modules
+    with pytest.raises(NoPeer, match="nowhere"):
+        PEERS.get("official")(case, block, {"latentgnn": str(tmp_path / "nowhere")})
+    assert set(OFFICIAL) <= set(BLOCKS.names())
+
+
+@pytest.mark.parametrize("fault", ["output", "gradient", "shape", "nan"])
+def test_a_wrong_block_is_seen(fault):
+    case = case_of("snl")
+    block = case.build()
+    right = type(block).forward
+    faults = {
+        "output": lambda self, x: right(self, x) * (1 + 1e-6),
+        "gradient": lambda self, x: right(self, x.detach()) + (x - x.detach()) * 2,
+        "shape": lambda self, x: right(self, x)[:, :-1],
+        "nan": lambda self, x: right(self, x) / 0,
+    }
+    block.__class__ = type("Faulty", (type(block),), {"forward": faults[fault]})
+    assert ("gradient" if fault == "gradient" else "output") in check(case, block).wrong
+
+
+def test_rounding_that_is_too_large_is_seen():
+    """Exact in float64, and coarse in the dtype that would be measured."""
+    case = case_of("a2").at(dtype="float32")
+    block = case.build()
+    right = type(block).forward
+
+    def coarse(self, x):
+        y = right(self, x)
+        return y if y.dtype == torch.float64 else y + 0.01 * y.norm() / y.numel() ** 0.5
+
+    block.__class__ = type("Coarse", (type(block),), {"forward": coarse})
+    assert "output in float32" in check(case, block).wrong
+
+
+def test_large_sizes_are_checked_at_a_smaller_one():
+    case = case_of("nl").at(grid=(200, 100), batch=1, dtype="float32")
+    verdict = check(case, case.build())
+    height, width = map(int, verdict.size.split("x"))
+    assert verdict.wrong == "" and height == 2 * width < 200
+    assert (height * width) ** 2 * 8 < CHECK_BYTES < (4 * height * width) ** 2 * 8 * 4
+
+
+def test_without_a_formula():
+    case = Case("snl", 8, GRID, overrides={"graph_filter": "heat"})
+    with pytest.raises(NoFormula, match="filter 'heat'"):
+        check(case, case.build())
+    with pytest.raises(NoPeer, match="filter 'heat'"):
+        PEERS.get("dense")(case, case.build(), {})
