@@ -5,29 +5,17 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))  # tiny_run
+sys.path.insert(0, str(Path(__file__).parent))  # tiny_compare
 if importlib.util.find_spec("mmseg") is None or importlib.util.find_spec("submitit") is None:
     collect_ignore_glob = ["test_*.py"]
-
-CHILD = """
-_base_ = ['{parent}']
-model = dict(decode_head=dict(_delete_=True, type='NonLocalHead', in_channels=8, in_index=0,
-    channels=8, num_classes=2, dropout_ratio=0, norm_cfg=dict(type='BN'), align_corners=False,
-    loss_decode=dict(type='CrossEntropyLoss')))
-test_evaluator = dict(type='ClassIoUMetric')
-default_hooks = dict(visualization=dict(draw=False))
-compare = dict(places=['model.decode_head.block'], metric='mIoU', pictures=[0, 3])
-"""
 
 
 @pytest.fixture(scope="session")
 def base_file(tmp_path_factory):
     """The path of a config whose cells take a second."""
-    import tiny_run
+    import tiny_compare
 
-    parent = tiny_run.write(tmp_path_factory.mktemp("compare"))
-    path = parent.with_name("compare_tiny.py")
-    path.write_text(CHILD.format(parent=parent))
-    return path
+    return tiny_compare.write(tmp_path_factory.mktemp("compare"))
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +31,25 @@ def unformatted_configs():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
         yield
+
+
+@pytest.fixture(scope="session")
+def compared(base_file, tmp_path_factory):
+    """(work dir of a finished comparison, experiment -> the pictures that it was trained on)."""
+    from mmengine.runner import IterBasedTrainLoop
+    from tiny_compare import command
+
+    from nonlocal_zoo.experiments.compare.command import main
+
+    work_dir, read = tmp_path_factory.mktemp("runs") / "c", {}
+    plain = IterBasedTrainLoop.run_iter
+
+    def recording(loop, batch):
+        name = loop.runner.cfg.experiment_name
+        read.setdefault(name, []).append([s.img_path for s in batch["data_samples"]])
+        plain(loop, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(IterBasedTrainLoop, "run_iter", recording)
+        assert main(command(base_file, work_dir)) == 0
+    return work_dir, read

@@ -11,19 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.runner import IterBasedTrainLoop
+from tiny_compare import NL, command
 
 from nonlocal_zoo.experiments.compare import work
 from nonlocal_zoo.experiments.compare.cell import Files
 from nonlocal_zoo.experiments.compare.command import main
 
 pytestmark = pytest.mark.mm
-NL = "nl,inner_channels=4"
-
-
-def command(base_file, work_dir, *more, blocks=(NL,), seeds=2, executor="debug"):
-    return [str(base_file), "--blocks", *blocks, "--seeds", str(seeds), "--work-dir",
-            str(work_dir), "--executor", executor, *more]  # fmt: skip
 
 
 def table(work_dir):
@@ -33,23 +27,6 @@ def table(work_dir):
 
 def result(work_dir, block, seed):
     return json.loads((work_dir / block / f"seed{seed}" / "result.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def compared(base_file, tmp_path_factory):
-    """(work dir of a finished comparison, experiment -> the pictures that it was trained on)."""
-    work_dir, read = tmp_path_factory.mktemp("runs") / "c", {}
-    plain = IterBasedTrainLoop.run_iter
-
-    def recording(loop, batch):
-        name = loop.runner.cfg.experiment_name
-        read.setdefault(name, []).append([s.img_path for s in batch["data_samples"]])
-        plain(loop, batch)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(IterBasedTrainLoop, "run_iter", recording)
-        assert main(command(base_file, work_dir)) == 0
-    return work_dir, read
 
 
 def test_one_seed_is_one_order_of_pictures(compared):
@@ -129,17 +106,19 @@ def test_a_failing_cell_is_listed_and_the_others_go_on(base_file, tmp_path, monk
         return plain(config)
 
     monkeypatch.setattr(work, "fit", fit)
-    assert main(command(base_file, tmp_path, blocks=(), seeds=1)) == 1
+    assert main(command(base_file, tmp_path, blocks=("none",), seeds=1)) == 1
     said = capsys.readouterr().out
-    assert re.search(r"failed: identity, seed 0: is full \(log: .*\)", said)
-    assert "the disk" in (tmp_path / "identity/seed0/error.txt").read_text()
+    assert re.search(r"failed: identity, seed 0: RuntimeError: the disk \(log: .*\)", said)
+    assert "is full" in (tmp_path / "identity/seed0/error.txt").read_text()
     assert table(tmp_path)["none"]["seeds"] == "1"
     assert table(tmp_path)["identity"]["verdict"] == "no pair"
     assert 'id="failed"' in (tmp_path / "report.html").read_text()
     monkeypatch.setattr(work, "fit", plain)
-    assert main(command(base_file, tmp_path, blocks=(), seeds=1)) == 0
+    assert main(command(base_file, tmp_path, blocks=("none",), seeds=1)) == 0
     assert not (tmp_path / "identity/seed0/error.txt").exists()
     assert 'id="failed"' not in (tmp_path / "report.html").read_text()
+    text = (tmp_path / "leaderboard.md").read_text()
+    assert text.count("| one seed |") == 2  # for an interval, and for a verdict
 
 
 def test_two_on_one_cell_are_one_after_the_other(tmp_path, monkeypatch):
@@ -187,7 +166,9 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(
     paths = [str(tmp_path), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     monkeypatch.syspath_prepend(tmp_path)
-    again = command(child, tmp_path / "c", "--jobs", "2", blocks=(), seeds=1, executor="local")
+    again = command(
+        child, tmp_path / "c", "--jobs", "2", blocks=("none",), seeds=1, executor="local"
+    )
     assert main(again) == 1
     said = capsys.readouterr().out
     assert "failed: identity, seed 0: the process ended without a word" in said
@@ -200,17 +181,15 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(
 
 def test_a_cell_of_two_processes(base_file, tmp_path):
     launch = ["--launcher", "pytorch", "--nproc", "2"]
-    assert main(command(base_file, tmp_path, *launch, "--dry-run", blocks=(), seeds=1)) == 0
+    assert main(command(base_file, tmp_path, *launch, "--dry-run", blocks=("none",), seeds=1)) == 0
     assert not list(tmp_path.iterdir())  # a dry run leaves nothing
     folder = tmp_path / "none" / "seed0"
     folder.mkdir(parents=True)
-    text = (base_file.read_text() + "custom = 1\n").replace("custom = 1", "randomness=dict(seed=0)")
-    (folder / "config.py").write_text(text)
+    (folder / "config.py").write_text(base_file.read_text())
     assert work.run(str(folder), "pytorch", 2) == ""
     found = json.loads((folder / "result.json").read_text())
-    assert found["iterations"] == 12 and 0 <= found["metrics"]["mIoU"] <= 100
-    logged = "".join(path.read_text() for path in folder.glob("train/*/*.log"))
-    assert "GPU number: 2" in logged or "launcher = 'pytorch'" in logged
+    assert (found["processes"], found["iterations"]) == (2, 12)
+    assert 0 <= found["metrics"]["mIoU"] <= 100
 
 
 def test_dry_run_says_what_and_how_long(compared, base_file, capsys):

@@ -25,7 +25,7 @@ class Files:
     """What lies in the folder of a cell. Each file is whole or not there.
 
     config.py, train/ (mmengine's work dir), result.json and pictures.npz at the end, error.txt
-    with the traceback where the last attempt failed.
+    where the last attempt failed: a line, and the traceback.
     """
 
     folder: Path
@@ -38,8 +38,8 @@ class Files:
     lock = property(lambda self: self.folder / "lock")
 
     def reason(self) -> str:
-        """The last line of the traceback of the last attempt, or ''."""
-        return self.error.read_text().strip().splitlines()[-1] if self.error.exists() else ""
+        """Why the last attempt failed, in a line, or ''."""
+        return self.error.read_text().splitlines()[0] if self.error.exists() else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Cell:
 
     @cached_property
     def result(self) -> dict[str, Any]:
-        """What ``work`` wrote: metrics, iterations, seconds_per_iteration, commit, device."""
+        """What ``work`` wrote: metrics, iterations, seconds_per_iteration, processes and so on."""
         return json.loads(self.files.result.read_text())
 
     def iteration(self) -> int:

@@ -87,7 +87,8 @@ def _courses(line: Line, cells: list[Cell], metric: str) -> np.ndarray:
         if cell.entry is line.entry and cell.seed in line.scores
     ]
     shortest = min(map(len, metrics), default=0)
-    return np.array([points[:shortest] for points in metrics if shortest]).swapaxes(1, -1)
+    points = np.array([course[:shortest] for course in metrics])
+    return points.reshape(len(metrics), shortest, 2).swapaxes(1, 2)
 
 
 def draw_classes(lines: list[Line], path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 
 from nonlocal_zoo.engine import arguments
 from nonlocal_zoo.engine.checkpoint import AtomicBackend
@@ -53,11 +53,12 @@ def run(folder: str, launcher: str = "none", processes: int = 1) -> str:
 
 
 def attempt(files: Files, launcher: str) -> str:
-    """``work``; an error is written to error.txt and its last line returned."""
+    """``work``; an error is written to error.txt, and returned in a line."""
     try:
         work(files, launcher)
-    except Exception:
-        files.error.write_text(traceback.format_exc())
+    except Exception as error:
+        line = "".join(traceback.format_exception_only(error)).splitlines()[0]
+        files.error.write_text(f"{line}\n\n{traceback.format_exc()}")
     return files.reason()
 
 
@@ -75,6 +76,7 @@ def work(files: Files, launcher: str) -> None:
             metrics=metrics,
             iterations=runner.max_iters,
             seconds_per_iteration=statistics.median(times) if times else None,
+            processes=get_world_size(),
             device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
             commit=commit(),
         )
