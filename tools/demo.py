@@ -22,8 +22,8 @@ def main() -> int:
     parser.add_argument("--work-dir", type=Path, help="default: runs/demo, or runs/demo-pairs2")
     args = parser.parse_args()
     work_dir = args.work_dir or Path("runs", "demo" if args.pairs == 1 else "demo-pairs2")
-    print("The class of a region is the colour of a cue beyond the receptive field: without a block "
-          "a network can only guess, 25 %")  # fmt: skip
+    print("The class of a region is the colour of a cue beyond the receptive field: without a "
+          "block a network can only guess, 25 %")  # fmt: skip
     status = compare([str(CONFIGS / FILES[args.pairs]), "--blocks", *args.blocks, "--seeds", "1",
                       "--work-dir", str(work_dir)])  # fmt: skip
     print(f"pictures: {work_dir / 'predictions.png'}, {work_dir / 'affinities.png'}")
