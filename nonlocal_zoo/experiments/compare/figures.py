@@ -19,12 +19,16 @@ VERDICTS = {"better": "#2a7f3f", "worse": "#b03030"}
 
 
 def draw_leaderboard(lines: list[Line], metric: str, path: Path) -> None:
-    """Left, differences to "none" with their intervals; right, scores with theirs over cost."""
+    """Left, differences to "none" with their intervals; right, scores with theirs over cost.
+
+    Scores are percentages: axes end where these do, whatever an interval of few seeds says.
+    """
     lines = [line for line in lines if line.scores]
-    figure = Figure(figsize=(12, max(4.2, 0.34 * len(lines) + 1.6)), layout="constrained")
+    figure = Figure(figsize=(12, max(3.6, 0.34 * len(lines) + 1.6)), layout="constrained")
     left, right = figure.subplots(1, 2)
+    places: dict[tuple[float, float], list[int]] = {}  # rows at one place share their label
     for y, line in enumerate(lines):
-        d, number = line.difference, y + 1
+        d = line.difference
         if d is not None and not math.isnan(d.mean):
             half = 0 if math.isnan(d.low) else (d.high - d.low) / 2
             left.errorbar(d.mean, y, xerr=half, fmt="o", capsize=3,
@@ -33,12 +37,15 @@ def draw_leaderboard(lines: list[Line], metric: str, path: Path) -> None:
         half = 0 if math.isnan(line.half) else line.half
         right.errorbar(cost, line.mean, yerr=half, fmt="o", capsize=3, alpha=0.8,
                        color="black" if line.entry.row.label == NONE else BLUE)  # fmt: skip
-        right.annotate(
-            str(number), (cost, line.mean), (5, 3), textcoords="offset points", fontsize=9
-        )
+        places.setdefault((cost, line.mean), []).append(y + 1)
+    for place, numbers in places.items():
+        text = ", ".join(map(str, numbers))
+        right.annotate(text, place, (5, 3), textcoords="offset points", fontsize=9)
     names = [f"{line.entry.row.label}  {n}" for n, line in enumerate(lines, 1)]
     left.set_yticks(range(len(lines)), names, fontsize=9)
-    left.invert_yaxis()
+    left.set_ylim(len(lines) - 0.5, -0.5)
+    left.set_xlim(max(left.get_xlim()[0], -100), min(left.get_xlim()[1], 100))
+    right.set_ylim(max(right.get_ylim()[0], 0), min(right.get_ylim()[1], 102))
     left.axvline(0, color="black", linewidth=0.8)
     left.set_xlabel(f"{metric} minus that of none, points; interval at Holm's level")
     left.set_title("difference to the network without a block", fontsize=10)
