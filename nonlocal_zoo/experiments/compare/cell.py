@@ -39,7 +39,7 @@ class Files:
 
     def reason(self) -> str:
         """Why the last attempt failed, in a line, or ''."""
-        return self.error.read_text().splitlines()[0] if self.error.exists() else ""
+        return self.error.read_text().split("\n")[0] if self.error.exists() else ""
 
 
 @dataclass(frozen=True, eq=False)

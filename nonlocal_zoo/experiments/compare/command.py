@@ -18,11 +18,12 @@ from nonlocal_zoo.tables import to_text
 from .budget import FIELDS, Entry, match, price
 from .cell import make_cells
 from .estimate import plan
+from .executor import EXECUTORS, Launch
 from .grammar import IDENTITY, NONE, Row, parse, parse_all
-from .leaderboard import HEADER, cells_of
 from .place import plan_of, read_base
 from .report import summary, write_report
-from .schedule import EXECUTORS, Launch, run_cells
+from .schedule import run_cells
+from .texts import HEADER, cells_of
 
 
 def make_parser() -> argparse.ArgumentParser:

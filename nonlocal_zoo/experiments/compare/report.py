@@ -14,9 +14,10 @@ from nonlocal_zoo.engine.checkpoint import AtomicBackend
 from .cell import Cell
 from .figures import draw_classes, draw_curves, draw_leaderboard
 from .grammar import IDENTITY, NONE
-from .leaderboard import HEADER, Line, caption, cells_of, comma_separated, leaderboard, markdown
+from .leaderboard import Line, leaderboard
 from .manifest import manifest
 from .sheets import draw_sheets
+from .texts import HEADER, caption, cells_of, comma_separated, markdown
 
 PICTURES = {
     "leaderboard": "Scores",

@@ -49,7 +49,9 @@ def run(folder: str, launcher: str = "none", processes: int = 1) -> str:
             return attempt(files, launcher)
         command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         status = subprocess.run([sys.executable, *command, "-m", __name__, folder]).returncode
-        return files.reason() or (f"torchrun ended with status {status}" if status else "")
+        if files.result.exists():
+            return ""
+        return files.reason() or f"torchrun ended with status {status} and no result"
 
 
 def attempt(files: Files, launcher: str) -> str:

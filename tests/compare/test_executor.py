@@ -4,7 +4,7 @@ import pytest
 
 from nonlocal_zoo.engine.config import ConfigError
 from nonlocal_zoo.experiments.compare.command import slurm_options
-from nonlocal_zoo.experiments.compare.schedule import Launch, make_executor
+from nonlocal_zoo.experiments.compare.executor import Launch, make_executor
 
 
 @pytest.fixture
