@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from nonlocal_zoo.blocks import NonLocalBlock
 from nonlocal_zoo.engine.checkpoint import AtomicBackend
-from nonlocal_zoo.operators import GraphOperator
+
+from ..visualize.maps import affinity_maps
 
 IGNORE = 255
 SMALLEST = 1e-3  # of the picture: a class with less is not worth a query
@@ -84,23 +85,10 @@ def watching(model: nn.Module) -> Iterator[list[tuple[NonLocalBlock, Tensor]]]:
 def affinity_row(block: NonLocalBlock, x: Tensor, query: np.ndarray) -> np.ndarray | None:
     """(h, w) the mean over the block's affinities of |A_ij|, i the pixel at ``query``.
 
-    None where no affinity is between pixels (channels, pooled keys). A is not formed.
+    None where no affinity is between pixels. A is not formed.
     """
     height, width = x.shape[2:]
     node = int(query[0] * height) * width + int(query[1] * width)
-    rows = [
-        _row(operator, node)
-        for affinity, operator in zip(block.affinities, block.operators(x), strict=True)
-        if affinity.width is None and operator.shape[2] == height * width
-    ]
-    if not rows:
-        return None
-    return torch.stack(rows).abs().mean(0).reshape(height, width).float().cpu().numpy()
-
-
-def _row(operator: GraphOperator, node: int) -> Tensor:
-    """A_i: (M,), as A' e_i. An operator of one row has the same for every node."""
-    batch, rows, _ = operator.shape
-    unit = torch.zeros(batch, rows, 1, dtype=operator.dtype, device=operator.device)
-    unit[:, node if rows > 1 else 0] = 1
-    return operator.transpose().matmul(unit)[0, :, 0]
+    rows = [affinity_maps(operator, [node], (height, width))[0] for operator in block.operators(x)]
+    rows = [row[0].abs() for row in rows if row is not None]
+    return torch.stack(rows).mean(0).float().cpu().numpy() if rows else None
