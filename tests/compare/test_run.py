@@ -175,6 +175,9 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(
     assert result(tmp_path / "c", "none", 0)["metrics"]
     assert (tmp_path / "c/identity/seed0/train/iter_8.pth").exists()
     assert main(again) == 0
+    logs = sorted((tmp_path / "c/identity/seed0/train").glob("*/vis_data/scalars.json"))
+    starts = [json.loads(log.read_text().splitlines()[0])["started_at_iter"] for log in logs]
+    assert starts == [0, 8]
     whole = result(compared[0], "identity", 0)["metrics"]
     assert result(tmp_path / "c", "identity", 0)["metrics"] == whole
 
