@@ -22,7 +22,7 @@ generate: $(READY)
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e '.[seg,det,pyg,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[seg,det,pyg,compare,dev]'
 	touch $@
 
 clean:

@@ -1,44 +1,34 @@
-"""Trains with and without a block where only a block can see far enough; one or two minutes each.
+"""Trains with and without a block where only a block can see far enough; a minute or so each.
 
-python tools/demo.py [--blocks none snl] [--pairs 1] [--work-dir runs/demo]
+python tools/demo.py [--blocks snl] [--pairs 1] [--work-dir runs/demo]
+
+It is tools/compare.py on the synthetic set with one seed.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
-from nonlocal_zoo.experiments import longrange, longrange_report
+from nonlocal_zoo.experiments.compare.command import main as compare
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "synthetic"
-PICTURES = [0, 1, 2, 3, 5, 10, 15, 16]  # one scene in its four colourings, then other scenes
+FILES = {1: "compare_longrange.py", 2: "compare_longrange-pairs2.py"}
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--blocks", nargs="+", default=["none", "snl"], help="block names, or none")
-    parser.add_argument("--pairs", type=int, choices=(1, 2), default=1, help="cues in a picture")
-    parser.add_argument("--work-dir", type=Path, default=Path("runs/demo"))
+    parser.add_argument("--blocks", nargs="+", default=["snl"], help="as for tools/compare.py")
+    parser.add_argument("--pairs", type=int, choices=FILES, default=1, help="cues in a picture")
+    parser.add_argument("--work-dir", type=Path, help="default: runs/demo, or runs/demo-pairs2")
     args = parser.parse_args()
-    try:
-        configs = {
-            block: longrange.config_file(CONFIGS, block, args.pairs) for block in args.blocks
-        }
-    except ValueError as error:
-        parser.error(str(error))
-
-    picture = args.work_dir / "demo.png"
-    picture.unlink(missing_ok=True)  # one that is there at the end is of this run
-    with Progress() as progress:
-        outcomes = [
-            longrange.run(config, block, args.work_dir / block, PICTURES, progress)
-            for block, config in configs.items()
-        ]
-    longrange_report.sheet(outcomes, seed=0, pairs=args.pairs, path=picture)
-    Console().print(longrange_report.table(outcomes))
-    print(f"pictures: {picture}")
+    work_dir = args.work_dir or Path("runs", "demo" if args.pairs == 1 else "demo-pairs2")
+    print("The class of a region is the colour of a cue beyond the receptive field: without a "
+          "block a network can only guess, 25 %")  # fmt: skip
+    status = compare([str(CONFIGS / FILES[args.pairs]), "--blocks", *args.blocks, "--seeds", "1",
+                      "--work-dir", str(work_dir)])  # fmt: skip
+    print(f"pictures: {work_dir / 'predictions.png'}, {work_dir / 'affinities.png'}")
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -74,10 +74,13 @@ def insert_block(
 
 
 def insert_blocks(model: nn.Module, insert: Sequence[Mapping[str, Any]]) -> list[nn.Module]:
-    """``insert_block`` for each entry: dict(stage=..., block=..., position=...)."""
+    """``insert_block`` for each entry: dict(stage=..., block=..., position=...).
+
+    One with ``block=None`` marks a place that a child config may fill, and inserts nothing.
+    """
     for entry in insert:
         check_arguments("an entry of insert", ("stage", "block", "position"), entry)
-    return [insert_block(model, **entry) for entry in insert]
+    return [insert_block(model, **entry) for entry in insert if entry["block"] is not None]
 
 
 def _last_residual_block(model: nn.Module, stage: str) -> nn.Module:

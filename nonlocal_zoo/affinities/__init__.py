@@ -12,6 +12,7 @@ from . import (  # noqa: F401
     expectation_maximization,
     gaussian,
     global_pooling,
+    identity,
     latent,
     mixture,
     nearest,

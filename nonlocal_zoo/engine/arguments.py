@@ -123,7 +123,7 @@ def save_predictions(config: Config, folder: str) -> None:
     """
     evaluators = config.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    metrics = [evaluator for evaluator in evaluators if evaluator.type == "IoUMetric"]
+    metrics = [evaluator for evaluator in evaluators if evaluator.type.endswith("IoUMetric")]
     if not metrics:
         raise ConfigError(f"--out: test_evaluator={evaluators}; needs an IoUMetric")
     metrics[0].output_dir = folder

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
+from mmengine.config import Config
 from mmengine.runner import CheckpointLoader, Runner
 
 from . import arguments
@@ -39,26 +40,35 @@ def train(argv: Sequence[str] | None = None) -> None:
             arguments.use_mixed_precision(config)
         if args.resume:
             arguments.resume(config, args.resume)
-            if config.resume:
-                load_plain(config.load_from)
-        adapt(config)
-    # Several processes would not all stop at the same iteration, and wait for each other.
-    alone = config.launcher == "none"
     try:
-        with (
-            arguments.one_line_errors(parser),  # data are looked for when the loop starts
-            finishing_the_iteration() if alone else nullcontext() as hook,
-        ):
-            runner = Runner.from_cfg(config)
-            if alone:
-                runner.register_hook(hook)
-            runner.train()
+        with arguments.one_line_errors(parser):  # data are looked for when the loop starts
+            fit(config)
     except KeyboardInterrupt:
         last = latest_checkpoint(config.work_dir)
         way = f"to go on from {last} add --resume to the same command" if last else "nothing saved"
         print(f"Interrupted; {way}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     leave_group()
+
+
+def fit(config: Config) -> Runner:
+    """Trains what ``config`` says; its launcher, work dir and what to resume are set.
+
+    Raises:
+        ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded.
+        KeyboardInterrupt: Ctrl-C; a run of one process has written a checkpoint by then.
+    """
+    if config.resume:
+        load_plain(config.load_from)
+    adapt(config)
+    # Several processes would not all stop at the same iteration, and wait for each other.
+    alone = config.launcher == "none"
+    with finishing_the_iteration() if alone else nullcontext() as hook:
+        runner = Runner.from_cfg(config)
+        if alone:
+            runner.register_hook(hook)
+        runner.train()
+    return runner
 
 
 def test(argv: Sequence[str] | None = None) -> None:

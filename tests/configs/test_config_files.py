@@ -13,9 +13,14 @@ from PIL import Image
 from torch import nn
 
 from nonlocal_zoo import list_blocks
+from nonlocal_zoo.experiments.compare.budget import price
+from nonlocal_zoo.experiments.compare.grammar import parse
+from nonlocal_zoo.experiments.compare.place import read_base
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-FILES = sorted([*CONFIGS.glob("segmentation/*/*.py"), *CONFIGS.glob("synthetic/*.py")])
+ALL = sorted([*CONFIGS.glob("segmentation/*/*.py"), *CONFIGS.glob("synthetic/*.py")])
+COMPARISONS = [path for path in ALL if path.name.startswith("compare_")]
+FILES = [path for path in ALL if path not in COMPARISONS]
 
 
 def test_each_block_has_its_configs() -> None:
@@ -43,6 +48,18 @@ def test_builds_the_model_of_its_name(path: Path) -> None:
         assert not (cfg.model.backbone.get(key) and ("cpu" in host or "longrange" in host))
     assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0  # the end is validated
     assert cfg.param_scheduler[-1].end == cfg.train_cfg.max_iters
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_a_comparison_takes_blocks_at_its_place(path: Path) -> None:
+    """And ends with a validation and at the end of its schedule, or curves would stop short."""
+    base = read_base(path)
+    none, nl = price(base, [parse("none"), parse("nl")])
+    assert nl.added.parameters > none.added.parameters == 0
+    assert base.test_evaluator.type == "ClassIoUMetric"
+    assert base.train_cfg.max_iters % base.train_cfg.val_interval == 0
+    assert base.train_cfg.max_iters % base.default_hooks.checkpoint.interval == 0
+    assert base.param_scheduler[-1].end == base.train_cfg.max_iters
 
 
 @pytest.fixture

@@ -145,12 +145,17 @@ def _mixture(
     )
 
 
+def _identity(s: State, nodes: Nodes) -> Tensor:
+    return torch.eye(nodes.x.shape[1], dtype=nodes.x.dtype).expand(nodes.x.shape[0], -1, -1)
+
+
 FORMULAS: dict[str, Callable[..., Tensor]] = {
     **ZOO,
     "concatenation": _concatenation,
     "dot_product": _dot_product,
     "embedded_gaussian": _embedded_gaussian,
     "gaussian": _gaussian,
+    "identity": _identity,
     "latent": _latent,
     "mixture": _mixture,
     "relu_dot": _relu_dot,

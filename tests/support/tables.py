@@ -86,7 +86,13 @@ POOLED_CONFIGS = [
 
 
 TAKES_ONE_ROW = {"adjacency", "bottleneck", "graph_conv", "propagation"}  # A z is all they need
-EXACT_SPECTRUM = {"double_attention", "expectation_maximization", "latent", "relu_dot"}
+EXACT_SPECTRUM = {
+    "double_attention",
+    "expectation_maximization",
+    "identity",
+    "latent",
+    "relu_dot",
+}
 
 
 def pair_settings(affinity: dict[str, Any], graph_filter: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 # CamVid, 11 classes, 360 x 480. The folder comes from the environment variable NLZ_CAMVID:
 # one setting for train, val and test. What is scored is always the label at full size.
+_base_ = './loaders.py'
+
 data_root = '{{$NLZ_CAMVID:data/camvid}}'
 
 train_pipeline = [
@@ -19,23 +21,9 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='CamVidDataset', data_root=data_root, split='train', pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='CamVidDataset', data_root=data_root, split='val', pipeline=test_pipeline))
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='CamVidDataset', data_root=data_root, split='test', pipeline=test_pipeline))
-
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,4 +1,6 @@
 # Cityscapes, fine labels, crops of 512 x 1024; the folder comes from NLZ_CITYSCAPES.
+_base_ = './loaders.py'
+
 data_root = '{{$NLZ_CITYSCAPES:data/cityscapes}}'
 
 train_pipeline = [
@@ -18,25 +20,16 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=2,  # a GPU, of 4
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='CityscapesDataset',
         data_root=data_root,
         data_prefix=dict(img_path='leftImg8bit/train', seg_map_path='gtFine/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CityscapesDataset',
         data_root=data_root,
         data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,4 +1,7 @@
-# Drawn on the fly, nothing to download. One cue and one region to a picture.
+# Drawn on the fly, nothing to download. One cue and one region to a picture. aAcc is the share of
+# region pixels that are right; all else is 255 and not counted.
+_base_ = './loaders.py'
+
 pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
@@ -7,17 +10,9 @@ pipeline = [
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(type='LongRangeDataset', split='train', size=8192, pairs=1, pipeline=pipeline))
 val_dataloader = dict(
     batch_size=16,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='LongRangeDataset', split='val', size=256, pairs=1, pipeline=pipeline))
 test_dataloader = val_dataloader
-
-# aAcc is the share of region pixels that are right; all else is 255 and not counted.
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,0 +1,98 @@
+"""What the processes of a cell do: train, test, write the result."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import statistics
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import get_world_size, is_main_process
+
+from nonlocal_zoo.engine import arguments
+from nonlocal_zoo.engine.checkpoint import AtomicBackend
+from nonlocal_zoo.engine.cpu import leave_group
+from nonlocal_zoo.engine.curves import read_scalars
+from nonlocal_zoo.engine.launch import fit
+
+from .cell import Files
+from .look import look
+from .manifest import commit
+from .place import plan_of
+
+
+def run(folder: str, launcher: str = "none", processes: int = 1) -> str:
+    """Finishes the cell in ``folder``, from its last checkpoint if there is one.
+
+    Two of them on one cell are one after the other; the second finds it finished.
+
+    Args:
+        folder: with a config.py in it.
+        launcher: "none", or "pytorch" for torchrun with ``processes`` of them.
+
+    Returns:
+        why it failed, in a line; "" where it did not.
+    """
+    files = Files(Path(folder))
+    with _locked(files.lock):
+        if files.result.exists():
+            return ""
+        files.error.unlink(missing_ok=True)
+        if launcher == "none":
+            return attempt(files, launcher)
+        command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        status = subprocess.run([sys.executable, *command, "-m", __name__, folder]).returncode
+        if files.result.exists():
+            return ""
+        return files.reason() or f"torchrun ended with status {status} and no result"
+
+
+def attempt(files: Files, launcher: str) -> str:
+    """``work``; an error is written to error.txt, and returned in a line."""
+    try:
+        work(files, launcher)
+    except Exception as error:
+        line = "".join(traceback.format_exception_only(error)).splitlines()[0]
+        files.error.write_text(f"{line}\n\n{traceback.format_exc()}")
+    return files.reason()
+
+
+def work(files: Files, launcher: str) -> None:
+    """One process of the cell. The result is there at the end, or nothing of it is."""
+    config = Config.fromfile(files.config)
+    config.launcher, config.work_dir = launcher, str(files.train)
+    arguments.resume(config, "auto")
+    runner = fit(config)
+    metrics = {name: float(value) for name, value in runner.test().items()}
+    if is_main_process():
+        look(runner, plan_of(config).pictures, files.pictures)
+        times = [r["time"] for r in read_scalars(files.train) if "lr" in r and "time" in r]
+        result = dict(
+            metrics=metrics,
+            iterations=runner.max_iters,
+            seconds_per_iteration=statistics.median(times) if times else None,
+            processes=get_world_size(),
+            device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+            commit=commit(),
+        )
+        AtomicBackend().put_text(json.dumps(result, indent=2), files.result)
+    leave_group()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Waits for the lock, which ends with the process that has it, however that ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(bool(attempt(Files(Path(sys.argv[1])), "pytorch")))

@@ -1,0 +1,68 @@
+"""Blocks as they are called on the command line."""
+
+import pytest
+
+from nonlocal_zoo.engine.config import ConfigError
+from nonlocal_zoo.experiments.compare.grammar import IDENTITY_BLOCK, parse, parse_all
+
+SYM = dict(type="relu_dot", symmetrize=True, normalize="sym")
+
+
+@pytest.mark.parametrize(
+    ("text", "block"),
+    [
+        ("none", None),
+        ("identity", IDENTITY_BLOCK),
+        ("nl", dict(name="nl")),
+        ("nl,reduction=4", dict(name="nl", reduction=4)),
+        ("nl,norm=None,subsample=true", dict(name="nl", norm=None, subsample=True)),
+        ("snl,filter.order=3", dict(name="snl", graph_filter=dict(order=3))),
+        ("affinity=relu_dot,filter=adjacency", dict(affinity="relu_dot", graph_filter="adjacency")),
+        # a filter that needs a symmetric operator gets one
+        ("affinity=relu_dot,filter=cayley", dict(affinity=SYM, graph_filter="cayley")),
+        (
+            "affinity=relu_dot,affinity.symmetrize=true,filter=cayley,filter.order=1",
+            dict(
+                affinity=dict(type="relu_dot", symmetrize=True),
+                graph_filter=dict(type="cayley", order=1),
+            ),
+        ),
+        ("affinity={type: latent, dim: 5},stages=2", dict(affinity=dict(type="latent", dim=5),
+                                                          stages=2)),
+        ("affinity=[gaussian, relu_dot]", dict(affinity=["gaussian", "relu_dot"])),
+        ("{name: nl, reduction: 4}", dict(name="nl", reduction=4)),
+        ('{"name": "nl", "norm": null}', dict(name="nl", norm=None)),
+    ],
+)  # fmt: skip
+def test_reads(text, block):
+    assert parse(text).block == block and parse(text).label == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nll", ["block 'nll'", "Did you mean", "'nl'"]),
+        ("nl,4", ["'4' is not KEY=VALUE"]),
+        ("nl,redaction=4", ["'redaction'", "'reduction'"]),
+        ("nl,reduction=0", ["reduction=0", "int >= 1"]),
+        ("affinity=relu_dott", ["relu_dott", "relu_dot"]),
+        ("snl,filter.ordr=3", ["'ordr'", "'order'"]),
+        ("{name: nl", ["block '{name: nl'"]),
+        # as written, not as tried with another affinity
+        ("affinity=dot_product,filter=heat", ["spectral radius <= 1"]),
+        ("affinity={type: relu_dot},filter=cayley", ["needs a symmetric operator"]),
+    ],
+)
+def test_says_what_is_wrong(text, words):
+    with pytest.raises(ConfigError) as error:
+        parse(text)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_none_and_identity_are_always_there_and_nothing_twice():
+    rows = parse_all(["nl", "identity", "nl", "snl,stages=2"])
+    assert [row.label for row in rows] == ["none", "identity", "nl", "snl,stages=2"]
+    assert rows[-1].folder == "snl,stages=2"
+    assert parse("{name: nl, reduction: 4}").folder == "name_nl,_reduction_4"
+    with pytest.raises(ConfigError, match="one folder name"):
+        parse_all(["{name: nl}", "{name:  nl}"])
