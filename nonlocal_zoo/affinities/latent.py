@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..layers import Projection, inverse_length, l2_normalize
 from ..operators import GraphOperator, GroupChannels, LowRank, Scaled, chain_matmul
-from ..precision import widen_float16
+from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -74,10 +74,12 @@ class Latent(Affinity):
     @staticmethod
     def _graph(send: Tensor, x: Tensor) -> Tensor:
         """F (B, d, d). The length of a latent node, and so that of its Psi, does not count."""
-        send = widen_float16(send)
         latent = l2_normalize(chain_matmul(send.mT, x.to(send.dtype)), dim=2)
         return chain_matmul(latent, latent.mT).softmax(-1)
 
     def _kernels(self, signal: GraphSignal, psi: Tensor) -> Tensor:
-        """psi (B, N, g d), one kernel's after the other's: (B g, N, d)."""
-        return GroupChannels.split(signal.zero_padding(psi), self.groups)
+        """psi (B, N, g d), one kernel's after the other's: (B g, N, d).
+
+        In float32 or better: in the gradient of Psi / ||Psi|| two large parts cancel.
+        """
+        return at_least_float32(GroupChannels.split(signal.zero_padding(psi), self.groups))

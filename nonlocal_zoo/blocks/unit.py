@@ -83,7 +83,7 @@ class Unit(nn.Module):
             kept = residual
             if self.gate is not None:
                 kept = kept * self.gate(operators[0], z).sigmoid()
-            y = kept + y if y.requires_grad or kept.shape != y.shape else y.add_(kept)
+            y = _add(y, kept)
         y = y.expand(-1, residual.shape[1], -1)  # an operator of one row speaks to all nodes
         return signal.zero_padding(y.to(residual.dtype))
 
@@ -99,7 +99,7 @@ class Unit(nn.Module):
         What is affine (gamma, and a batch norm in eval mode) goes into the filters' products.
         """
         norm = Epilogue.of_norm(self.norm)
-        folds_norm = norm is not None or isinstance(self.norm, nn.Identity)
+        folds_norm = norm is not None
         folds_gamma = folds_norm and isinstance(self.activation, nn.Identity)
         epilogue = replace(norm or Epilogue(), channels_first=channels_first)
         if self.gamma is not None and folds_gamma:
@@ -109,3 +109,9 @@ class Unit(nn.Module):
             y = apply_norm(self.norm, y, mask)
         y = activate(self.activation, y)
         return y if self.gamma is None or folds_gamma else y * self.gamma
+
+
+def _add(y: Tensor, kept: Tensor) -> Tensor:
+    """y + kept, into the memory of y where nobody will miss it."""
+    fits = y.shape == kept.shape and y.dtype == torch.promote_types(y.dtype, kept.dtype)
+    return y.add_(kept) if fits and not (y.requires_grad or kept.requires_grad) else kept + y

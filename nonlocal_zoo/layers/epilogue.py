@@ -26,7 +26,9 @@ class Epilogue:
 
     @staticmethod
     def of_norm(norm: nn.Module) -> Epilogue | None:
-        """A batch norm that uses its running statistics; None for all else."""
+        """No norm, or a batch norm that uses its running statistics; None for all else."""
+        if isinstance(norm, nn.Identity):
+            return NOTHING
         if not isinstance(norm, _BatchNorm) or norm.training or norm.running_var is None:
             return None
         scale = (norm.running_var + norm.eps).rsqrt()
@@ -64,3 +66,6 @@ class Epilogue:
     def lay_out(self, y: Tensor) -> Tensor:
         """``y`` (B, N, C) in the layout that is wanted."""
         return y.mT.contiguous().mT if self.channels_first else y
+
+
+NOTHING = Epilogue()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..registry import choose
-from .epilogue import Epilogue
+from .epilogue import NOTHING, Epilogue
 from .norms import apply_norm, make_norm
 from .statistics import batch_epilogue, foldable
 
@@ -36,36 +36,35 @@ def activate(activation: nn.Module, y: Tensor) -> Tensor:
 def linear(
     x: Tensor | Sequence[Tensor],
     weight: Tensor,
-    start: Tensor | None = None,
+    bias: Tensor | None = None,
     channels_first: bool = False,
 ) -> Tensor:
-    """x W' + start: (B, N, C) -> (B, N, C').
+    """x W' + b: (B, N, C) -> (B, N, C').
 
     Args:
         x: features, or several (B, N, c_k) that stand side by side.
         weight: W, (C', C) or (B, C', C).
-        start: None, a bias (C',) or features (B, N, C').
+        bias: b, (C',).
         channels_first: how the result lies in memory, see Epilogue.
     """
     xs = [x] if isinstance(x, Tensor) else x
-    batch, nodes, _ = xs[0].shape
-    weight = weight.to(xs[0].dtype).expand(batch, *weight.shape[-2:])
-    if start is not None:
-        start = start.to(xs[0].dtype)
-        start = start.expand(batch, nodes, -1) if start.dim() == 1 else start
+    weight = weight.to(xs[0].dtype)
+    bias = None if bias is None else bias.to(xs[0].dtype)
+    weight = weight.expand(xs[0].shape[0], -1, -1)
     if not channels_first:
         x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
-        return torch.bmm(x, weight.mT) if start is None else torch.baddbmm(start, x, weight.mT)
+        # Not F.linear, which rounds twice: in half precision a sum may then be zero that is not.
+        return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
+    column = None if bias is None else bias.unsqueeze(1)
 
-    def block(start: Tensor | None, *xs: Tensor) -> Tensor:
+    def block(*xs: Tensor) -> Tensor:
         x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
-        return torch.bmm(weight, x.mT) if start is None else torch.baddbmm(start.mT, weight, x.mT)
+        return torch.bmm(weight, x.mT) if column is None else torch.baddbmm(column, weight, x.mT)
 
     if not _in_blocks(xs[0], weight):
-        return block(start, *xs).mT
+        return block(*xs).mT
     split = [x.split(NODES_AT_ONCE, dim=1) for x in xs]
-    starts = [None] * len(split[0]) if start is None else start.split(NODES_AT_ONCE, dim=1)
-    return torch.cat([block(*parts) for parts in zip(starts, *split, strict=True)], dim=2).mT
+    return torch.cat([block(*parts) for parts in zip(*split, strict=True)], dim=2).mT
 
 
 def _in_blocks(x: Tensor, weight: Tensor) -> bool:
@@ -124,7 +123,7 @@ class Projection(nn.Module):
 
     def product(self, x: Tensor, epilogue: Epilogue | None = None) -> Tensor:
         """x W' + b with ``epilogue`` folded in, without norm and activation."""
-        epilogue = epilogue or Epilogue()
+        epilogue = epilogue or NOTHING
         self.check(x)
         weight, bias = epilogue.fold(self.weight, self.bias)
         if self.groups == 1:
@@ -151,8 +150,7 @@ class Projection(nn.Module):
     @property
     def norm_is_apart(self) -> bool:
         """Whether there is a norm that no product takes in."""
-        absorbed = Epilogue.of_norm(self.norm) is not None or foldable(self.norm, self.weight)
-        return not isinstance(self.norm, nn.Identity) and not absorbed
+        return Epilogue.of_norm(self.norm) is None and not foldable(self.norm, self.weight)
 
     def finish(self, y: Tensor, folded: Epilogue | None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
@@ -185,13 +183,13 @@ def _product(x: Tensor, projections: Sequence[Projection]) -> tuple[Tensor, list
         p.check(x)
     folds = [p.epilogue(x) for p in projections]
     pairs = zip(projections, folds, strict=True)
-    folded = [(fold or Epilogue()).fold(p.weight, p.bias) for p, fold in pairs]
+    folded = [(fold or NOTHING).fold(p.weight, p.bias) for p, fold in pairs]
     weights, biases = zip(*folded, strict=True)
-    start = None
+    bias = None
     if any(bias is not None for bias in biases):
         zeros = (w.new_zeros(len(w)) for w in weights)
-        start = torch.cat([z if b is None else b for b, z in zip(biases, zeros, strict=True)])
-    return linear(x, torch.cat(weights), start), folds
+        bias = torch.cat([z if b is None else b for b, z in zip(biases, zeros, strict=True)])
+    return linear(x, torch.cat(weights), bias), folds
 
 
 def sum_of_products(parts: Sequence[tuple[Tensor, Projection]], epilogue: Epilogue) -> Tensor:

@@ -12,6 +12,8 @@ from .choice import Choice
 from .dense import Dense
 from .streaming import attend, logsumexp
 
+FORMED = 2**18  # entries of one graph: 1 MiB in float32
+
 
 class Softmax(GraphOperator):
     """A_ij = exp(a_i) softmax_j(q_i . k_j + b_j), the exponential of low-rank scores.
@@ -74,7 +76,7 @@ class Softmax(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
-        if self._few_keys:
+        if self._is_formed:
             return self._formed().matmul(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         query, key = self.query, self.key
@@ -88,15 +90,16 @@ class Softmax(GraphOperator):
         return self._mask_rows(result.to(dtype))
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
-        if self._few_keys:
+        if self._is_formed:
             return self._formed().affine(rhs, shift, channels_first)
         return super().affine(rhs, shift, channels_first)
 
     @property
-    def _few_keys(self) -> bool:
-        """Whether A (N x M) is no larger than its factors: then it is formed."""
+    def _is_formed(self) -> bool:
+        """Whether A is small, or no larger than its factors: then forming it is faster."""
         _, rows, columns = self.shape
-        return 4 * columns <= rows and columns <= self.query.shape[2]
+        few_keys = 4 * columns <= rows and columns <= self.query.shape[2]
+        return few_keys or rows * columns <= FORMED
 
     @without_autocast
     def _formed(self) -> Dense:
@@ -166,10 +169,10 @@ class Softmax(GraphOperator):
     def ways(self, channels: int) -> tuple[Choice, ...]:
         _, rows, columns = self.shape
         cost = self.cost(channels).multiply_adds
-        few = self._few_keys
+        formed = self._is_formed
         return (
-            Choice("softmax(Q K') z, streamed", cost, 0, not few),
-            Choice("softmax(Q K') z, softmax formed", cost, rows * columns, few),
+            Choice("softmax(Q K') z, streamed", cost, 0, not formed),
+            Choice("softmax(Q K') z, softmax formed", cost, rows * columns, formed),
         )
 
     def cost(self, channels: int) -> Cost:

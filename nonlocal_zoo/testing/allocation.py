@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ..operators import streaming
+from ..operators import softmax, streaming
 
 
 class _Largest(TorchDispatchMode):
@@ -37,13 +37,14 @@ def largest_allocation(function: Callable[[], object]) -> int:
 
 @contextmanager
 def small_score_blocks(scores: int) -> Iterator[None]:
-    """Streaming sums keep at most ``scores`` scores at once, so that small N takes many blocks."""
-    before = streaming.SCORES_AT_ONCE
-    streaming.SCORES_AT_ONCE = scores
+    """Streaming sums keep at most ``scores`` scores at once, so that small N takes many blocks,
+    and no softmax is formed because it is small."""
+    before = streaming.SCORES_AT_ONCE, softmax.FORMED
+    streaming.SCORES_AT_ONCE, softmax.FORMED = scores, 0
     try:
         yield
     finally:
-        streaming.SCORES_AT_ONCE = before
+        streaming.SCORES_AT_ONCE, softmax.FORMED = before
 
 
 def assert_no_square(function: Callable[[], object], nodes: int, factor: int = 4) -> None:

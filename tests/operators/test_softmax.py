@@ -3,8 +3,15 @@
 import pytest
 import torch
 
-from nonlocal_zoo.operators import Softmax
+from nonlocal_zoo.operators import Softmax, softmax
 from nonlocal_zoo.testing import OperatorContract, assert_near, refuses, small_score_blocks
+
+
+@pytest.fixture(autouse=True, params=["streamed", "formed"])
+def way(request, monkeypatch):
+    """Every test of this file on both ways through a small graph."""
+    monkeypatch.setattr(softmax, "FORMED", 2**18 if request.param == "formed" else 0)
+    return request.param
 
 
 def randn(*shape):
@@ -177,6 +184,12 @@ def few(batch=2, rows=40, columns=6, width=8):
     return randn(batch, rows, width), randn(batch, columns, width)
 
 
+def test_what_runs_is_told(way):
+    query, _ = few()
+    chosen = [choice.chosen for choice in Softmax(query, query).ways(3)]
+    assert chosen == [way == "streamed", way == "formed"]
+
+
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("biased", [False, True])
 def test_few_keys_are_formed(masked, biased):
@@ -199,4 +212,3 @@ def test_few_keys_are_formed(masked, biased):
         result = operator.affine(rhs, shift, channels_first)
         assert_near(result, weights @ rhs + shift)
         assert (result.stride(1) == 1) == channels_first
-    assert [way.chosen for way in Softmax(query, query).ways(3)] == [True, False]
