@@ -150,3 +150,14 @@ def test_running_statistics():
     assert values.shape[0] == 24
     assert_near(norm.running_mean, 0.1 * values.mean(0))
     assert_near(norm.running_var, 0.9 + 0.1 * values.var(0, unbiased=True))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_linear_and_other_filters_share_one_norm(training):
+    settings = {
+        "affinity": [dict(type="relu_dot"), dict(type="embedded_gaussian")],
+        "graph_filter": ["adjacency", "propagation"],
+        "values": False,
+        "norm": "batch",
+    }
+    compare(build_block(in_channels=8, inner_channels=4, **settings), settings, image(), training)
