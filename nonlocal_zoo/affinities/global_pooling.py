@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..layers import Projection
-from ..operators import GraphOperator, LowRank
+from ..operators import Dense, GraphOperator
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -36,4 +36,4 @@ class GlobalPooling(Affinity):
             weights = signal.zero_padding(torch.ones_like(signal.x[..., :1]) / signal.count)
         else:
             weights = signal.softmax_over_nodes(self.score(signal.x))
-        return LowRank(torch.ones_like(weights[:, :1]), weights, nonnegative=True)
+        return Dense(weights.mT, nonnegative=True)
