@@ -136,11 +136,12 @@ class Projection(nn.Module):
             blocks = weight.unflatten(0, (self.groups, -1))
             y = (blocks @ x.mT.unflatten(1, (self.groups, -1))).flatten(1, 2)
             y = y if bias is None else y + bias.to(y.dtype).unsqueeze(-1)
-        elif bias is None:
-            y = weight @ x.mT
-        else:
+        else:  # not weight @ x.mT, which may copy x; its gradient cannot be traced for every layout
             weight = weight.expand(x.shape[0], -1, -1)
-            y = torch.baddbmm(bias.to(x.dtype).unsqueeze(-1), weight, x.mT)
+            if bias is None:
+                y = torch.bmm(weight, x.mT)
+            else:
+                y = torch.baddbmm(bias.to(x.dtype).unsqueeze(-1), weight, x.mT)
         return self.activation(apply_norm(self.norm, y)).mT
 
     def extra_repr(self) -> str:

@@ -61,6 +61,6 @@ class Pyramid(Affinity):
         else:
             theta = (self.theta or self.phi)(signal.receivers)
         pool = GridAverage(phi.shape[0], signal.grid, self.sizes, phi.dtype, phi.device)
-        operator = Softmax(theta * self.scale, pool.matmul(phi)) @ pool
+        operator = Softmax(theta * self.scale, pool.matmul(phi)).after(pool)
         operator.bounded = True  # both are row-stochastic
         return operator

@@ -177,7 +177,7 @@ class GraphOperator(MatrixFunctions, ABC):
 
         return Sum(self, other)
 
-    def __mul__(self, factor: float | Tensor) -> GraphOperator:
+    def times(self, factor: float | Tensor) -> GraphOperator:
         """factor * A, with a number, a 0-d tensor or one factor per graph (B, 1, 1)."""
         if isinstance(factor, Tensor):
             nonnegative = bounded = False  # a learnt factor may change its sign
@@ -191,6 +191,9 @@ class GraphOperator(MatrixFunctions, ABC):
         result.bounded = bounded
         return result
 
+    def __mul__(self, factor: float | Tensor) -> GraphOperator:
+        return self.times(factor)
+
     __rmul__ = __mul__
 
     def __neg__(self) -> GraphOperator:
@@ -199,13 +202,15 @@ class GraphOperator(MatrixFunctions, ABC):
     def __sub__(self, other: GraphOperator) -> GraphOperator:
         return self + (-other)
 
-    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
-        """A @ tensor applies A; A @ operator is the product."""
-        if isinstance(other, Tensor):
-            return self.matmul(other)
+    def after(self, other: GraphOperator) -> GraphOperator:
+        """The product A B, which applies B first."""
         from .algebra import Product
 
         return Product(self, other)
+
+    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
+        """A @ tensor applies A; A @ operator is the product."""
+        return self.matmul(other) if isinstance(other, Tensor) else self.after(other)
 
     def __repr__(self) -> str:
         flags = [f for f in ("symmetric", "nonnegative") if getattr(self, f)]
