@@ -51,8 +51,9 @@ class Folded(GraphOperator):
     def matmul(self, rhs: Tensor) -> Tensor:
         batch, _, channels = rhs.shape
         folded = self.fold(rhs)
-        sets, rest = folded.shape[1] // self.operator.shape[2], folded.shape[1] % self.operator.shape[2]
-        if sets > 1 and not rest:
+        nodes = self.operator.shape[2]
+        sets = folded.shape[1] // nodes
+        if sets > 1 and folded.shape[1] % nodes == 0:
             return torch.cat([self.matmul(one) for one in rhs.chunk(sets, dim=2)], dim=2)
         self.operator.check_rhs(folded)
         return self.unfold(self.operator.matmul(folded), batch, channels)

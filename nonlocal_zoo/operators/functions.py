@@ -70,7 +70,6 @@ class MatrixFunctions:
 
         return Heat(self, t, tolerance, steps)
 
-    @torch.no_grad()
     @without_autocast
     def spectrum(self) -> Spectrum | None:
         """Eigenvalues and eigenvectors; None where no exact way to them is known.
@@ -79,7 +78,8 @@ class MatrixFunctions:
         operators. It carries no gradient: eigenvectors have none where eigenvalues coincide.
         ``Spectrum.apply`` gives functions of A with the right one.
         """
-        return self._exact_spectrum()
+        with torch.no_grad():
+            return self._exact_spectrum()
 
     def low_rank(self) -> LowRank | None:
         """The same operator as one product of thin factors; None where it is not known as one."""

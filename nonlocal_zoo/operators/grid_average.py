@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..tracing import for_onnx
 from .base import Cost, GraphOperator
 from .dense import Dense
 
@@ -58,7 +59,8 @@ class GridAverage(GraphOperator):
         self.check_rhs(rhs)
         rhs = rhs.to(torch.promote_types(self.dtype, rhs.dtype))
         image = rhs.mT.reshape(rhs.shape[0], rhs.shape[2], *self.grid)
-        return torch.cat([self._pool(image, s).flatten(2) for s in self.sizes], 2).mT
+        pool = _by_matrices if for_onnx() else self._pool
+        return torch.cat([pool(image, s).flatten(2) for s in self.sizes], 2).mT
 
     def transpose(self) -> GraphOperator:
         return Dense(self.to_dense().mT, nonnegative=True)  # S is small
@@ -66,3 +68,19 @@ class GridAverage(GraphOperator):
     def cost(self, channels: int) -> Cost:
         _, cells, nodes = self.shape
         return Cost(len(self.sizes) * nodes * channels, 4 * (nodes + cells) * channels)
+
+
+def _by_matrices(image: Tensor, cells: int) -> Tensor:
+    """Adaptive average pooling as one product along each axis.
+
+    ONNX has no adaptive pooling: the exporter writes one for the size that it sees.
+    """
+    for axis in range(2, image.dim()):
+        size = image.shape[axis]
+        cell = torch.arange(cells, device=image.device).unsqueeze(1)
+        position = torch.arange(size, device=image.device)
+        start, end = cell * size // cells, ((cell + 1) * size + cells - 1) // cells
+        inside = (start <= position) & (position < end)
+        average = inside.to(image.dtype) / (end - start)
+        image = (image.transpose(axis, -1) @ average.mT).transpose(axis, -1)
+    return image
