@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..tracing import for_onnx
 from .base import Cost, GraphOperator
 from .dense import Dense
 
@@ -59,7 +58,7 @@ class GridAverage(GraphOperator):
         self.check_rhs(rhs)
         rhs = rhs.to(torch.promote_types(self.dtype, rhs.dtype))
         image = rhs.mT.reshape(rhs.shape[0], rhs.shape[2], *self.grid)
-        pool = _by_matrices if for_onnx() else self._pool
+        pool = _by_matrices if torch.compiler.is_compiling() else self._pool
         return torch.cat([pool(image, s).flatten(2) for s in self.sizes], 2).mT
 
     def transpose(self) -> GraphOperator:
@@ -73,7 +72,8 @@ class GridAverage(GraphOperator):
 def _by_matrices(image: Tensor, cells: int) -> Tensor:
     """Adaptive average pooling as one product along each axis.
 
-    ONNX has no adaptive pooling: the exporter writes one for the size that it sees.
+    What torch.compile's inductor and the ONNX exporter make of torch's own holds for the one size
+    that they see; the latter does not say so.
     """
     for axis in range(2, image.dim()):
         size = image.shape[axis]
