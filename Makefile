@@ -14,11 +14,13 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2
 
-# What is made from the registry and the tests: config files, the table in README.md, the errata.
+# What is made from the registry and the tests: config files, the table in README.md, the errata,
+# what can be compiled and exported.
 generate: $(READY)
 	$(BIN)/python tools/make_configs.py
 	$(BIN)/python tools/make_readme.py
 	$(BIN)/python tools/make_errata.py
+	$(BIN)/python tools/make_deployment.py
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

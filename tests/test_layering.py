@@ -12,7 +12,7 @@ import nonlocal_zoo
 ROOT = Path(nonlocal_zoo.__file__).parent
 # A module imports what stands on the lines above its own, and its own package.
 ORDER = (
-    ("_version", "registry", "precision", "signal", "layers"),
+    ("_version", "registry", "precision", "tracing", "signal", "layers"),
     ("operators",),
     ("affinities", "filters"),  # do not know each other
     ("blocks",),

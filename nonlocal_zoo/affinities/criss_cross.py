@@ -44,5 +44,5 @@ class CrissCrossAttention(PairAffinity):
         theta, phi = (at_least_float32(x).unflatten(1, (height, width)) for x in self.pair(signal))
         down = chain_matmul(theta.transpose(1, 2), phi.permute(0, 2, 3, 1)).transpose(1, 2)
         itself = torch.eye(height, dtype=torch.bool, device=down.device).unsqueeze(1)
-        down.masked_fill_(itself, -torch.inf)  # it is among the row's
+        down = down.masked_fill(itself, -torch.inf)  # it is among the row's
         return torch.cat([down, chain_matmul(theta, phi.mT)], dim=3)

@@ -61,7 +61,7 @@ class Mixture(Affinity):
         terms, bounded = [], self.convex
         for weight, kernel in zip(weights, self.kernels, strict=True):
             operator = kernel(signal)
-            term = operator * weight
+            term = operator.times(weight)
             term.nonnegative = self.convex and operator.nonnegative
             terms.append(term)
             # A symmetric operator's radius is a norm; two radii that are none do not average.

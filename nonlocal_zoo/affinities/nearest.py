@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..operators import GraphOperator, Sparse, chain_matmul
-from ..operators.streaming import rows_at_once
-from ..precision import at_least_float32
+from ..operators import GraphOperator, Sparse
+from ..operators.streaming import row_scores, rows_at_once
+from ..precision import at_least_float32, without_autocast
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
+from ..tracing import for_onnx, takes_own_operators
 from .base import Affinity
 from .pair import Pair
 
@@ -61,13 +62,13 @@ class Nearest(Affinity):
             edges, weights.flatten(), (batch, nodes, nodes), nonnegative=True, bounded=True
         )
 
+    @without_autocast
     def _search(self, theta: Tensor, phi: Tensor, mask: Tensor | None) -> Tensor:
         """(B, N, k) indices of the largest scores."""
         batch, nodes, _ = phi.shape
-        found = []
-        for block in theta.split(rows_at_once(batch, nodes), dim=1):
-            scores = chain_matmul(block, phi.mT)
-            if mask is not None:
-                scores = scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
-            found.append(scores.topk(min(self.neighbours, nodes), dim=-1).indices)
+        count = self.neighbours if nodes >= self.neighbours else nodes
+        if takes_own_operators():
+            return torch.ops.nonlocal_zoo.nearest(theta, phi, count, mask)
+        blocks = [theta] if for_onnx() else theta.split(rows_at_once(batch, nodes), dim=1)
+        found = [row_scores(block, phi, None, mask).topk(count).indices for block in blocks]
         return torch.cat(found, dim=1)

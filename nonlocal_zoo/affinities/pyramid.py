@@ -60,6 +60,6 @@ class Pyramid(Affinity):
         else:
             theta, phi = signal.project(self.theta or self.phi, self.phi)
         pool = GridAverage(phi.shape[0], signal.grid, self.sizes, phi.dtype, phi.device)
-        operator = Softmax(theta * self.scale, pool.matmul(phi)) @ pool
+        operator = Softmax(theta * self.scale, pool.matmul(phi)).after(pool)
         operator.bounded = True  # both are row-stochastic
         return operator

@@ -173,7 +173,8 @@ class NonLocalBlock(nn.Module):
         return nodes
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dim() < 3 or self.in_channels not in (None, x.shape[1]):
+        fits = self.in_channels is None or self.in_channels == x.shape[1]
+        if x.dim() < 3 or not fits:
             raise ValueError(
                 f"input has shape {tuple(x.shape)}; allowed: (B, {self.in_channels}, *spatial)"
             )

@@ -53,7 +53,7 @@ class Cayley(LinearFilter):
         operator.require_symmetric("the cayley filter")
         zoom = self.log_zoom.exp()
         # I + h^2 (I - A)^2 = (1 + h^2) (I - s (2 A - A^2)), s = h^2 / (1 + h^2)
-        even = operator * 2.0 - operator @ operator
+        even = operator * 2.0 - operator.after(operator)
         even.symmetric = True
         inverse = even.resolvent(torch.sigmoid(2 * self.log_zoom))
 

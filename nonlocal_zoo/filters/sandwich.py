@@ -42,7 +42,7 @@ def _gather(gather: GraphOperator, z: Tensor | Values) -> Tensor:
 
 def values_after(gather: GraphOperator, z: Values) -> tuple[Choice, ...]:
     """(G x) V' or G (x V')."""
-    few, nodes = gather.shape[1:]
+    few, nodes = gather.known_shape[1:]
     wide, narrow = z.projection.in_channels, z.projection.out_channels
     after = few * wide * narrow + gather.cost(wide).multiply_adds
     before = nodes * wide * narrow + gather.cost(narrow).multiply_adds
@@ -51,7 +51,7 @@ def values_after(gather: GraphOperator, z: Values) -> tuple[Choice, ...]:
 
 def weights_before(distribute: GraphOperator, last: Projection) -> tuple[Choice, ...]:
     """D (z W') or (D z) W'."""
-    nodes, few = distribute.shape[1:]
+    nodes, few = distribute.known_shape[1:]
     narrow, wide = last.in_channels, last.out_channels
     before = few * narrow * wide + distribute.cost(wide).multiply_adds
     after = nodes * narrow * wide + distribute.cost(narrow).multiply_adds

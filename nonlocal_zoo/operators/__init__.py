@@ -1,5 +1,6 @@
 """Graph operators: linear algebra over nodes, without parameters."""
 
+from . import opaque  # noqa: F401  (registers operators of torch)
 from .algebra import Product, Scaled, Sum
 from .base import Cost, GraphOperator
 from .chain import chain_matmul

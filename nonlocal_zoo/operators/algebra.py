@@ -112,7 +112,7 @@ class Product(GraphOperator):
         return None
 
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
-        few = self.left.shape[2] < self.left.shape[1]
+        few = self.left.known_shape[2] < self.left.known_shape[1]
         return (self.left, self.right) if few else None
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
@@ -184,5 +184,5 @@ class Scaled(Derived):
 
     def cost(self, channels: int) -> Cost:
         inner = self.operator.cost(channels)
-        _, rows, columns = self.shape
+        _, rows, columns = self.known_shape
         return Cost(inner.multiply_adds + (rows + columns) * channels, inner.bytes)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..layers import Epilogue
 from ..registry import choose
+from ..tracing import known_size
 from .choice import Choice
 from .functions import MatrixFunctions
 from .spectra import Spectra
@@ -66,6 +67,12 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
     @abstractmethod
     def device(self) -> torch.device: ...
 
+    @property
+    def known_shape(self) -> tuple[int, int, int]:
+        """``shape`` in numbers, for costs: what a traced graph does not know counts as large."""
+        batch, rows, columns = map(known_size, self.shape)
+        return batch, rows, columns
+
     @abstractmethod
     def matmul(self, rhs: Tensor) -> Tensor:
         """A rhs: (B, M, C) -> (B, N, C), in the wider of the two dtypes.
@@ -94,7 +101,7 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
         """How ``matmul`` with ``channels`` columns runs, and how else it could."""
-        _, rows, columns = self.shape
+        _, rows, columns = self.known_shape
         formed = rows * columns * channels
         return (
             Choice(f"{type(self).__name__} z", self.cost(channels).multiply_adds, 0, True),
@@ -218,7 +225,7 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
 
         return Sum(self, other)
 
-    def __mul__(self, factor: float | Tensor) -> GraphOperator:
+    def times(self, factor: float | Tensor) -> GraphOperator:
         """factor * A, with a number, a 0-d tensor or one factor per graph (B, 1, 1)."""
         if isinstance(factor, Tensor):
             nonnegative = bounded = False  # a learnt factor may change its sign
@@ -232,6 +239,9 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
         result.bounded = bounded
         return result
 
+    def __mul__(self, factor: float | Tensor) -> GraphOperator:
+        return self.times(factor)
+
     __rmul__ = __mul__
 
     def __neg__(self) -> GraphOperator:
@@ -240,13 +250,15 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
     def __sub__(self, other: GraphOperator) -> GraphOperator:
         return self + (-other)
 
-    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
-        """A @ tensor applies A; A @ operator is the product."""
-        if isinstance(other, Tensor):
-            return self.matmul(other)
+    def after(self, other: GraphOperator) -> GraphOperator:
+        """The product A B, which applies B first."""
         from .algebra import Product
 
         return Product(self, other)
+
+    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
+        """A @ tensor applies A; A @ operator is the product."""
+        return self.matmul(other) if isinstance(other, Tensor) else self.after(other)
 
     def __repr__(self) -> str:
         flags = [f for f in ("symmetric", "nonnegative") if getattr(self, f)]

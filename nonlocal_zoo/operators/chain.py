@@ -9,18 +9,23 @@ import torch
 from torch import Tensor
 
 from ..precision import widen_float16, without_autocast
+from ..tracing import known_size
 from .choice import Choice
 
 Tree = int | tuple["Tree", "Tree"]
 
 
-@cache
+@torch.compiler.assume_constant_result  # numbers of numbers: there is nothing to trace in it
 def cheapest_order(sizes: tuple[int, ...]) -> tuple[int, Tree]:
     """Multiply-adds of the cheapest order, and the order as a tree of indices.
 
     ``sizes`` are the n + 1 dimensions of n matrices: M_i is sizes[i] x sizes[i + 1].
     """
+    return _cheapest_order(sizes)
 
+
+@cache
+def _cheapest_order(sizes: tuple[int, ...]) -> tuple[int, Tree]:
     @cache
     def best(first: int, last: int) -> tuple[int, Tree]:
         if first == last:
@@ -73,7 +78,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     float16 is multiplied, and returned, in float32.
     """
     matrices = tuple(widen_float16(m) for m in matrices)
-    sizes = (*(int(m.shape[-2]) for m in matrices), int(matrices[-1].shape[-1]))
+    sizes = (*(known_size(m.shape[-2]) for m in matrices), known_size(matrices[-1].shape[-1]))
 
     def multiply(tree: Tree) -> Tensor:
         if isinstance(tree, int):

@@ -23,5 +23,6 @@ class Choice(NamedTuple):
     @staticmethod
     def of(*ways: tuple[str, int, int]) -> tuple[Choice, ...]:
         """All ways; the one with the fewest multiply-adds is chosen, on a tie the first."""
-        cheapest = min(range(len(ways)), key=lambda k: ways[k][1])
+        costs = [way[1] for way in ways]
+        cheapest = costs.index(min(costs))
         return tuple(Choice(*way, k == cheapest) for k, way in enumerate(ways))

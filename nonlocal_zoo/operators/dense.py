@@ -83,6 +83,6 @@ class Dense(GraphOperator):
         return self.matrix
 
     def cost(self, channels: int) -> Cost:
-        _, rows, columns = self.shape
+        _, rows, columns = self.known_shape
         size = self.matrix.element_size()
         return Cost(rows * columns * channels, size * rows * (columns + channels))

@@ -59,7 +59,7 @@ class Diagonal(GraphOperator):
         return Spectrum(diagonal.squeeze(2), torch.diag_embed(torch.ones_like(diagonal).squeeze(2)))
 
     def cost(self, channels: int) -> Cost:
-        nodes = self.shape[1]
+        nodes = self.known_shape[1]
         size = self.diagonal.element_size()
         return Cost(nodes * channels, size * nodes * (1 + channels))
 

@@ -44,8 +44,9 @@ class Folded(Derived):
     def matmul(self, rhs: Tensor) -> Tensor:
         batch, _, channels = rhs.shape
         folded = self.fold(rhs)
-        sets, rest = divmod(folded.shape[1], self.operator.shape[2])
-        if sets > 1 and not rest:
+        nodes = self.operator.shape[2]
+        sets = folded.shape[1] // nodes
+        if sets > 1 and folded.shape[1] % nodes == 0:
             return torch.cat([self.matmul(one) for one in rhs.chunk(sets, dim=2)], dim=2)
         self.operator.check_rhs(folded)
         return self.unfold(self.operator.matmul(folded), batch, channels)
@@ -53,10 +54,8 @@ class Folded(Derived):
     def __add__(self, other: GraphOperator) -> GraphOperator:
         return self.like(self.operator + self._folded_alike(other))
 
-    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
-        if isinstance(other, Tensor):
-            return self.matmul(other)
-        return self.like(self.operator @ self._folded_alike(other))
+    def after(self, other: GraphOperator) -> GraphOperator:
+        return self.like(self.operator.after(self._folded_alike(other)))
 
     def _folded_alike(self, other: GraphOperator) -> GraphOperator:
         if type(other) is not type(self) or other.shape != self.shape:

@@ -96,3 +96,4 @@ class GridAverage(GraphOperator):
     def cost(self, channels: int) -> Cost:
         _, cells, nodes = self.shape
         return Cost(len(self.sizes) * nodes * channels, 4 * (nodes + cells) * channels)
+

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..precision import at_least_float32, without_autocast
+from ..tracing import require_values
 from .base import Cost, GraphOperator
 from .derived import DerivedWide
 from .krylov import default_tolerance
@@ -63,6 +64,7 @@ class Heat(DerivedWide):
 
     @without_autocast
     def matmul(self, rhs: Tensor) -> Tensor:
+        require_values("the heat kernel of an operator that is not of low rank")
         rhs = at_least_float32(rhs).to(torch.promote_types(self.dtype, rhs.dtype))
         terms = self._terms(rhs.dtype)
         k = torch.arange(terms, dtype=rhs.dtype, device=rhs.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..tracing import known_size
 from .base import Cost, GraphOperator
 from .chain import chain_matmul, chain_ways, cheapest_order
 from .choice import Choice
@@ -114,10 +115,10 @@ class LowRank(GraphOperator):
 
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
         """L and K R', where they are thin."""
-        if self.left.shape[2] >= self.shape[1]:
+        if self.left.shape[2] >= self.known_shape[1]:
             return None
         gather = Dense(self.right.mT)
-        return Dense(self.left), gather if self.core is None else Dense(self.core) @ gather
+        return Dense(self.left), gather if self.core is None else Dense(self.core).after(gather)
 
     def symmetrize(self) -> GraphOperator:
         """(L K R' + R K' L') / 2 = U J U' with U = [L, R]: low rank again, one factor to keep."""
@@ -136,7 +137,7 @@ class LowRank(GraphOperator):
 
     def _sizes(self, channels: int) -> tuple[int, ...]:
         chain = self._chain()
-        return (*(int(factor.shape[1]) for factor in chain), int(chain[-1].shape[2]), channels)
+        return (*(known_size(f.shape[1]) for f in chain), known_size(chain[-1].shape[2]), channels)
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
         names = ["L", "R'", "z"] if self.core is None else ["L", "K", "R'", "z"]
@@ -145,5 +146,5 @@ class LowRank(GraphOperator):
     def cost(self, channels: int) -> Cost:
         multiply_adds, _ = cheapest_order(self._sizes(channels))
         factors = [self.left] if self.right is self.left else [self.left, self.right]
-        numbers = sum(factor[0].numel() for factor in factors) + self.shape[1] * channels
+        numbers = sum(factor[0].numel() for factor in factors) + self.known_shape[1] * channels
         return Cost(multiply_adds, self.left.element_size() * numbers)

@@ -7,6 +7,19 @@ import math
 import torch
 from torch import Tensor
 
+TRACED_DOUBLINGS = 12  # of a graph for all values: enough for t ||X|| up to 4096
+
+
+def _doublings(x: Tensor, t: Tensor) -> int:
+    """The least m with t / 2^m ||X|| <= 1."""
+    if torch.compiler.is_compiling():
+        return TRACED_DOUBLINGS
+    size = 1.0  # the meta device has no values
+    if not x.is_meta:
+        norm = torch.linalg.matrix_norm(x.detach(), 1).max().clamp(min=1)
+        size = float(t.detach().max() * norm)
+    return max(0, math.ceil(math.log2(size))) if math.isfinite(size) and size > 0 else 0
+
 
 def decayed_phi(x: Tensor, t: Tensor) -> Tensor:
     """F(t) = e^(-t) (e^(t X) - I) X^(-1), also where X has no inverse: (B, r, r) -> (B, r, r).
@@ -21,11 +34,7 @@ def decayed_phi(x: Tensor, t: Tensor) -> Tensor:
         x: X.
         t: (1 | B, 1, 1), >= 0.
     """
-    size = 1.0  # the meta device has no values
-    if not x.is_meta:
-        norm = torch.linalg.matrix_norm(x.detach(), 1).max().clamp(min=1)
-        size = float(t.detach().max() * norm)
-    doublings = max(0, math.ceil(math.log2(size))) if math.isfinite(size) and size > 0 else 0
+    doublings = _doublings(x, t)
     u = t / 2**doublings
     eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     terms = 1

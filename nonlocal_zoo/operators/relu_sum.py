@@ -67,6 +67,6 @@ class ReluSum(GraphOperator):
         return ReluSum(self.column_terms, self.row_terms, self.column_mask, self.row_mask)
 
     def cost(self, channels: int) -> Cost:
-        _, rows, columns = self.shape
+        _, rows, columns = self.known_shape
         numbers = 2 * columns * channels + 3 * rows * channels
         return Cost(3 * (rows + columns) * channels, self.row_terms.element_size() * numbers)

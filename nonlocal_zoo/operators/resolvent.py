@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..precision import at_least_float32, without_autocast
+from ..tracing import require_values
 from .base import Cost, GraphOperator
 from .derived import DerivedWide
 from .krylov import bicgstab, conjugate_gradients, default_tolerance
@@ -49,6 +50,7 @@ class Resolvent(DerivedWide):
 
     @without_autocast
     def matmul(self, rhs: Tensor) -> Tensor:
+        require_values("the resolvent of an operator that is not of low rank")
         rhs = at_least_float32(rhs).to(torch.promote_types(self.dtype, rhs.dtype))
         with torch.no_grad():
             x = self._solve(rhs)

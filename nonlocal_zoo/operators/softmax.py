@@ -97,7 +97,7 @@ class Softmax(GraphOperator):
     @property
     def _is_formed(self) -> bool:
         """Whether A is small, or no larger than its factors: then forming it is faster."""
-        _, rows, columns = self.shape
+        _, rows, columns = self.known_shape
         few_keys = 4 * columns <= rows and columns <= self.query.shape[2]
         return few_keys or rows * columns <= FORMED
 
@@ -167,7 +167,7 @@ class Softmax(GraphOperator):
         return Softmax(self.query, self.key, log_rows, bias, self.row_mask, self.key_mask)
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
-        _, rows, columns = self.shape
+        _, rows, columns = self.known_shape
         cost = self.cost(channels).multiply_adds
         formed = self._is_formed
         return (
@@ -176,7 +176,7 @@ class Softmax(GraphOperator):
         )
 
     def cost(self, channels: int) -> Cost:
-        _, rows, columns = self.shape
+        _, rows, columns = self.known_shape
         width = self.query.shape[2] + (self.bias is not None)
         numbers = rows * (width + channels) + columns * (width + channels)
         return Cost(rows * columns * (width + channels), self.query.element_size() * numbers)

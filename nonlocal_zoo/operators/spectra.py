@@ -20,7 +20,6 @@ class Spectra:
     ``Spectrum.apply`` gives functions of A with the right one.
     """
 
-    @torch.no_grad()
     @without_autocast
     def exact_spectrum(self) -> Spectrum | None:
         """All eigenvalues that may differ from zero; None where no exact way to them is known.
@@ -28,7 +27,8 @@ class Spectra:
         There is one for symmetric LowRank (sums and products of them too), Dense and Diagonal
         operators.
         """
-        return self._exact_spectrum()
+        with torch.no_grad():
+            return self._exact_spectrum()
 
     @torch.no_grad()
     @without_autocast

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ..precision import without_autocast
+from ..tracing import for_onnx, takes_own_operators
 
 SCORES_AT_ONCE = 2**22  # scores of one graph that may be in memory together: 16 MiB in float32
 
@@ -41,13 +42,16 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     return out.squeeze(1)[..., : value.shape[-1]]
 
 
-def _rows(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
+def row_scores(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
+    """q_i . k_j + b_j, -inf for the keys to leave out: (B, n, M)."""
     scores = query @ key.mT
     if bias is not None:
         scores = scores + bias.mT
-    if mask is not None:
-        scores = scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
-    return scores.logsumexp(-1, keepdim=True)
+    return scores if mask is None else scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
+
+
+def _rows(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
+    return row_scores(query, key, bias, mask).logsumexp(-1, keepdim=True)
 
 
 @without_autocast
@@ -64,6 +68,10 @@ def logsumexp(
         bias: b, (B, M, 1).
         mask: (B, M), True for the keys to keep.
     """
+    if takes_own_operators():
+        return torch.ops.nonlocal_zoo.logsumexp(query, key, bias, mask)
+    if for_onnx():  # a runtime that forms N x N scores for the attention as well
+        return _rows(query, key, bias, mask)
     batch, columns = key.shape[:2]
     blocks = query.split(rows_at_once(batch, columns), dim=1)
     if len(blocks) == 1:

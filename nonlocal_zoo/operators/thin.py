@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..precision import at_least_float32
+from ..tracing import known_size
 from .base import GraphOperator
 from .chain import chain_matmul
 from .dense import Dense
@@ -47,7 +48,7 @@ def _balanced(operator: LowRank) -> tuple[Tensor, Tensor, Tensor]:
 
 def _wide(operator: LowRank) -> bool:
     """Whether the small matrix is not smaller than A itself."""
-    return operator.left.shape[2] >= operator.shape[1]
+    return operator.left.shape[2] >= known_size(operator.shape[1])
 
 
 def resolvent(operator: LowRank, a: Tensor, symmetric: bool) -> GraphOperator:
@@ -68,7 +69,7 @@ def heat(operator: LowRank, t: Tensor, symmetric: bool) -> GraphOperator:
         return Dense(operator.to_dense(), symmetric).heat(t)
     left, core, right = _balanced(operator)
     kernel = decayed_phi(chain_matmul(core, right.mT, left), t) @ core
-    decay = (-t).exp().expand(len(kernel), operator.shape[1], 1)
+    decay = (-t).exp().expand(kernel.shape[0], operator.shape[1], 1)
     return Diagonal(decay, nonnegative=True) + LowRank(left, right, kernel, symmetric)
 
 

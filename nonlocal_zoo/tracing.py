@@ -1,0 +1,40 @@
+"""What code may ask while torch.compile, torch.export or the ONNX exporter traces it.
+
+A traced graph runs at every height and width, so that a size may be a symbol: a question about its
+value would tie the graph to the value that it has now.
+"""
+
+from __future__ import annotations
+
+import torch
+
+LARGE = 2**20  # nodes: more than any number of channels
+
+
+def known_size(size: int) -> int:
+    """``size``, or LARGE where it is a symbol: what is not known grows with the image."""
+    if not torch.compiler.is_compiling():
+        return int(size)
+    from torch.fx.experimental.symbolic_shapes import has_static_value
+
+    return int(size) if has_static_value(size) else LARGE
+
+
+def for_onnx() -> bool:
+    """Whether the graph is to be made of ONNX operators alone."""
+    return torch.compiler.is_exporting() and torch.onnx.is_in_onnx_export()
+
+
+def takes_own_operators() -> bool:
+    """Whether the graph should hold loops over blocks of rows as one operator of ours each."""
+    return torch.compiler.is_compiling() and not for_onnx()
+
+
+def require_values(what: str) -> None:
+    """Raises NotImplementedError where a graph is traced, which has no values to stop a loop at."""
+    if torch.compiler.is_compiling():
+        raise NotImplementedError(
+            f"{what} takes as many steps as its numbers ask for, and a traced graph cannot know; "
+            "allowed there: an affinity of low rank (relu_dot, latent), which has an exact one, "
+            "or a polynomial filter"
+        )

@@ -1,0 +1,104 @@
+"""torch.compile, torch.export and ONNX of every block: what docs/deployment.md says."""
+
+import pytest
+import torch
+from deployment import CASES, REFUSED, WAYS, check_compile, dynamic_shapes
+from torch.library import opcheck
+
+from nonlocal_zoo import build_block
+from nonlocal_zoo.operators import streaming
+from nonlocal_zoo.testing import assert_no_square
+from nonlocal_zoo.testing.compare import assert_near
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    """Several blocks of rows at sizes that are fast to test."""
+    monkeypatch.setattr(streaming, "SCORES_AT_ONCE", 256)
+
+
+def messages(error):
+    while error is not None:
+        yield str(error)
+        error = error.__cause__
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_block(name, way):
+    if (name, way) not in REFUSED:
+        WAYS[way](CASES[name])
+        return
+    word, _ = REFUSED[name, way]
+    with pytest.raises(Exception, match="") as raised:
+        WAYS[way](CASES[name])
+    assert any(word in message for message in messages(raised.value)), "another reason, or it works"
+
+
+def test_inductor():
+    """The default backend; tools/make_deployment.py runs it on all blocks."""
+    check_compile(CASES["snl"], "inductor")
+
+
+@pytest.mark.parametrize("name", ["snl", "nl", "latentgnn"])
+def test_autocast(name):
+    block, x = CASES[name]().eval(), torch.randn(2, 16, 6, 5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        expected = block(x)
+        compiled = torch.compile(block, fullgraph=True, dynamic=True, backend="aot_eager")
+        assert_near(compiled(x), expected, 2e-2)
+    assert not torch.equal(expected, block(x)), "autocast changed nothing"
+
+
+@pytest.mark.parametrize("name", ["snl", "mixture", "nearest"])
+def test_no_square(name):
+    """A graph traced where N x N is the cheapest way does not take it where N is large."""
+    block, side = CASES[name]().eval(), 32
+    with torch.no_grad():
+        small = torch.randn(2, 16, 2, 2)
+        program = torch.export.export(block, (small,), dynamic_shapes=dynamic_shapes())
+    x = torch.randn(2, 16, side, side)
+    assert_no_square(lambda: program.module()(x), side**2)
+
+
+def test_saved_program(tmp_path):
+    block = CASES["snl"]().eval()
+    with torch.no_grad():
+        example = torch.randn(2, 16, 6, 5)
+        program = torch.export.export(block, (example,), dynamic_shapes=dynamic_shapes())
+    torch.export.save(program, tmp_path / "snl.pt2")
+    x = torch.randn(3, 16, 4, 7)
+    loaded = torch.export.load(tmp_path / "snl.pt2").module()
+    assert_near(loaded(x), block(x), 1e-6)
+
+
+@pytest.mark.parametrize("given", [(), ("bias",), ("mask",), ("bias", "mask")], ids=str)
+def test_own_operators(given):
+    """What torch asks of an operator, and the gradient of the loop that autograd goes through."""
+    query, key, bias = (
+        torch.randn(2, n, d, dtype=torch.float64, requires_grad=True)
+        for n, d in ((70, 3), (5, 3), (5, 1))
+    )
+    mask = torch.arange(5) < torch.tensor([[5], [3]])
+    bias, mask = bias if "bias" in given else None, mask if "mask" in given else None
+    own = torch.ops.nonlocal_zoo
+    opcheck(own.logsumexp.default, (query, key, bias, mask))
+    opcheck(own.nearest.default, (query.detach(), key.detach(), 2, mask))
+    inputs = [query, key] if bias is None else [query, key, bias]
+    weight = torch.randn(2, 70, 1, dtype=torch.float64)
+    results = []
+    for logsumexp in (own.logsumexp, streaming.logsumexp):
+        y = logsumexp(query, key, bias, mask)
+        results.append([y, *torch.autograd.grad((weight * y).sum(), inputs)])
+    for actual, expected in zip(*results, strict=True):
+        assert_near(actual, expected)
+
+
+@pytest.mark.parametrize("graph_filter", ["arma", "cayley", "heat"])
+def test_iterations_refuse(graph_filter):
+    """They stop when their numbers say so."""
+    block = build_block(
+        in_channels=16, affinity="symmetric_gaussian", graph_filter=graph_filter
+    ).eval()
+    with pytest.raises(NotImplementedError, match="allowed there: an affinity of low rank"):
+        torch.export.export(block, (torch.randn(2, 16, 3, 3),))

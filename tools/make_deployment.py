@@ -1,0 +1,89 @@
+"""Writes docs/deployment.md: python tools/make_deployment.py [--check]
+
+What works is what tests/support/deployment.py does not list as refused, and the tests hold it to
+that. Before it writes, this runs every block through torch.compile with the backend that is its
+default, inductor, too: minutes, and a C++ compiler. --check writes and runs nothing.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from deployment import CASES, REFUSED, WAYS, check_compile  # noqa: E402
+
+PAGE = ROOT / "docs" / "deployment.md"
+HEADER = """# Outside of Python
+
+Every cell is a test (tests/blocks/test_deployment.py): one graph for all batch sizes, heights and
+widths from 2 on, traced at one size and compared with eager at two others. "no" is tested as well:
+where it begins to work, the test fails. Written by `python tools/make_deployment.py`, which also
+compiled every block whose second cell says yes with inductor.
+
+```python
+import torch
+import nonlocal_zoo as nlz
+
+x = torch.randn(2, 64, 24, 32)
+block = nlz.build_block("snl", in_channels=64)
+compiled = torch.compile(block, fullgraph=True, dynamic=True)  # forward and backward
+
+block.eval()
+sizes = ({axis: torch.export.Dim(f"axis_{axis}", min=2) for axis in (0, 2, 3)},)
+with torch.no_grad():
+    program = torch.export.export(block, (x,), dynamic_shapes=sizes)
+    # pip install 'nonlocal_zoo[onnx]'
+    onnx = torch.onnx.export(block, (x,), dynamic_shapes=sizes, dynamo=True)
+onnx.save("snl.onnx")
+```
+
+torch.compile: no graph break and no second graph for another size; output, gradients and buffers
+of training mode, float64, to 1e-9. torch.export: eval mode, float64, to 1e-9; `nearest` and what
+has symmetric_gaussian in it (`mixture`) hold operators of ours: import nonlocal_zoo to run them.
+ONNX: eval mode, float32 in onnxruntime, to 1e-4; its runtime may form the N x N scores of a softmax
+affinity, which nothing else here does.
+
+What iterates until its numbers say that it may stop (the resolvent and the heat kernel of operators
+that are not of low rank: arma, cayley and heat over softmax affinities) is in no graph: tracing it
+raises NotImplementedError and says so.
+
+"""
+TAIL = "\nsnl with arma, ...: snl's affinity with that filter.\n"
+
+
+def cell(name: str, way: str) -> str:
+    """yes, or why not."""
+    return f"no: {REFUSED[name, way][1]}" if (name, way) in REFUSED else "yes"
+
+
+def page() -> str:
+    """The whole page."""
+    rows = [["block", *WAYS], ["---"] * (len(WAYS) + 1)]
+    rows += [[name, *(cell(name, way) for way in WAYS)] for name in CASES]
+    return HEADER + "".join(f"| {' | '.join(row)} |\n" for row in rows) + TAIL
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
+    check = parser.parse_args().check
+    fresh = page()
+    if check and (not PAGE.exists() or PAGE.read_text() != fresh):
+        print("docs/deployment.md is stale: python tools/make_deployment.py", file=sys.stderr)
+        return 1
+    if not check:
+        for name, make in CASES.items():
+            if (name, "torch.compile") not in REFUSED:
+                print(f"inductor: {name}", flush=True)
+                check_compile(make, "inductor")
+        unfinished = PAGE.with_suffix(".tmp")
+        unfinished.write_text(fresh)
+        os.replace(unfinished, PAGE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
