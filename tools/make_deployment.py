@@ -1,11 +1,12 @@
 """Writes docs/deployment.md: python tools/make_deployment.py [--check]
 
-What works is what tests/support/deployment.py does not list as refused, and the tests hold it to
-that. Before it writes, this runs every block through torch.compile with the backend that is its
-default, inductor, too: minutes, and a C++ compiler. --check writes and runs nothing.
+What works is what tests/support/deployment.py does not list as refused. Before it writes, this
+proves every cell, which takes minutes and a C++ compiler; the tests prove those that are fast.
+--check writes and proves nothing.
 """
 
 import argparse
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -13,15 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from deployment import CASES, REFUSED, WAYS, check_compile  # noqa: E402
+import torch  # noqa: E402
+from deployment import CASES, REFUSED, WAYS, prove  # noqa: E402
 
 PAGE = ROOT / "docs" / "deployment.md"
 HEADER = """# Outside of Python
 
-Every cell is a test (tests/blocks/test_deployment.py): one graph for all batch sizes, heights and
-widths from 2 on, traced at one size and compared with eager at two others. "no" is tested as well:
-where it begins to work, the test fails. Written by `python tools/make_deployment.py`, which also
-compiled every block whose second cell says yes with inductor.
+Every cell is proven by a run: one graph for all heights and widths from 2 on, traced at one size
+and compared with eager at two others. A "no" is proven as well: where it begins to work, the proof
+fails. Written by `python tools/make_deployment.py`, which first proves all of it; `make test`
+proves torch.compile and torch.export of every block, every "no" of ONNX and some more.
 
 ```python
 import torch
@@ -40,10 +42,13 @@ with torch.no_grad():
 onnx.save("snl.onnx")
 ```
 
-torch.compile: no graph break and no second graph for another size; output, gradients and buffers
-of training mode, float64, to 1e-9. torch.export: eval mode, float64, to 1e-9; `nearest` and what
-has symmetric_gaussian in it (`mixture`) hold operators of ours: import nonlocal_zoo to run them.
-ONNX: eval mode, float32 in onnxruntime, to 1e-4; its runtime may form the N x N scores of a softmax
+torch.compile: no graph break, no second graph for another size; output, gradients and buffers of
+training mode, float64, to 1e-9; with the backend aot_eager, which runs torch's own kernels, and
+with inductor, the default, which writes its own. (snl with spectral takes a graph for each batch
+size.)
+torch.export: eval mode, float64, to 1e-9, the batch size open too. Programs of `nearest` and
+`mixture` have operators of ours in them: import nonlocal_zoo to load them. ONNX: eval mode, float32
+in onnxruntime, to 1e-4, the batch size open too; its runtime may form the N x N scores of a softmax
 affinity, which nothing else here does.
 
 What iterates until its numbers say that it may stop (the resolvent and the heat kernel of operators
@@ -75,10 +80,10 @@ def main() -> int:
         print("docs/deployment.md is stale: python tools/make_deployment.py", file=sys.stderr)
         return 1
     if not check:
-        for name, make in CASES.items():
-            if (name, "torch.compile") not in REFUSED:
-                print(f"inductor: {name}", flush=True)
-                check_compile(make, "inductor")
+        for name, way in itertools.product(CASES, WAYS):
+            print(f"{name}: {way}", flush=True)
+            torch.manual_seed(0)
+            prove(name, way)
         unfinished = PAGE.with_suffix(".tmp")
         unfinished.write_text(fresh)
         os.replace(unfinished, PAGE)
