@@ -16,9 +16,10 @@ def by_label(entries):
 
 def test_added_cost_is_that_of_the_block(base):
     entries = by_label(price(base, parse_all(["nl,inner_channels=3"])))
-    assert entries["none"].added == entries["identity"].added == (0, 0)
+    assert entries["none"].added[:2] == entries["identity"].added[:2] == (0, 0)
     parameters = 4 * C * 3 + 3 * 3 + C
-    assert entries["nl,inner_channels=3"].added == (parameters, 4 * N * C * 3 + 2 * N * N * 3)
+    added = (parameters, 4 * N * C * 3 + 2 * N * N * 3)
+    assert entries["nl,inner_channels=3"].added[:2] == added
 
 
 @pytest.mark.parametrize("kind", ["params", "flops"])
