@@ -38,7 +38,7 @@ def test_autocast(name):
     assert not torch.equal(expected, block(x)), "autocast changed nothing"
 
 
-@pytest.mark.parametrize("name", ["snl", "mixture", "nearest"])
+@pytest.mark.parametrize("name", ["snl", "nl", "latentgnn", "mixture", "nearest"])
 def test_no_square(name):
     """A graph traced where N x N is the cheapest way does not take it where N is large."""
     block, side = CASES[name]().eval(), 32

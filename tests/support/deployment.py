@@ -117,7 +117,6 @@ def check_onnx(make: Callable[[], nn.Module]) -> None:
         assert_near(torch.from_numpy(y), block(x), 1e-4, str(shape))
 
 
-MISCOMPILED = "torch 2.13 gives wrong gradients of the input, and right ones with max_fusion_size=1"
 WAYS = {
     "torch.compile": check_compile,
     "its inductor": partial(check_compile, backend="inductor"),
@@ -126,8 +125,6 @@ WAYS = {
 }
 # (case, way): (what the error says, why)
 REFUSED: dict[tuple[str, str], tuple[str, str]] = {
-    ("latentgnn_3", "its inductor"): ("result 1: relative error", MISCOMPILED),
-    ("latentgnn_mixture", "its inductor"): ("result 1: relative error", MISCOMPILED),
     ("nl_concat", "ONNX"): ("aten.searchsorted", "ONNX cannot search in sorted values"),
     ("snl with arma", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
     ("snl with cayley", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
