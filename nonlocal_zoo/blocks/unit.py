@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..filters import GraphFilter, Values, apply_filters
 from ..layers import (
+    NOTHING,
     Epilogue,
     GridPool,
     Projection,
@@ -99,16 +100,15 @@ class Unit(nn.Module):
         What is affine (gamma, and a batch norm in eval mode) goes into the filters' products.
         """
         norm = Epilogue.of_norm(self.norm)
-        folds_norm = norm is not None
-        folds_gamma = folds_norm and isinstance(self.activation, nn.Identity)
-        epilogue = replace(norm or Epilogue(), channels_first=channels_first)
-        if self.gamma is not None and folds_gamma:
-            epilogue = epilogue.then(self.gamma)
+        gamma = self.gamma if isinstance(self.activation, nn.Identity) else None
+        epilogue = replace(norm or NOTHING, channels_first=channels_first)
+        if gamma is not None and norm is not None:
+            epilogue = epilogue.then(gamma)
         y = apply_filters(self.filters, operators, z, epilogue)
-        if not folds_norm:
-            y = apply_norm(self.norm, y, mask)
+        if norm is None:
+            y = apply_norm(self.norm, y, mask, gamma)
         y = activate(self.activation, y)
-        return y if self.gamma is None or folds_gamma else y * self.gamma
+        return y if self.gamma is None or gamma is not None else y * self.gamma
 
 
 def _add(y: Tensor, kept: Tensor) -> Tensor:

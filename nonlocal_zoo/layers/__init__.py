@@ -5,7 +5,7 @@ by side), which is the fastest layout for products with tall, thin matrices; ima
 channel by channel, as views, and no tensor is transposed on the way in.
 """
 
-from .epilogue import Epilogue
+from .epilogue import NOTHING, Epilogue
 from .norms import NORMS, apply_norm, inverse_length, l2_normalize, make_norm
 from .pool import GridPool
 from .projection import (
@@ -22,6 +22,7 @@ from .projection import (
 __all__ = [
     "ACTIVATIONS",
     "NORMS",
+    "NOTHING",
     "Epilogue",
     "GridPool",
     "Projection",

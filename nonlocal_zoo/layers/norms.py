@@ -56,14 +56,26 @@ def make_norm(norm: str | dict | None, channels: int) -> nn.Module:
     return nn.Identity() if norm is None else NORMS.build(norm, num_features=channels)
 
 
-def apply_norm(norm: nn.Module, x: Tensor, mask: Tensor | None = None) -> Tensor:
-    """``norm`` of (B, N, C); a float32 intermediate in a half-precision model comes back to it."""
+def apply_norm(
+    norm: nn.Module, x: Tensor, mask: Tensor | None = None, factor: Tensor | None = None
+) -> Tensor:
+    """``norm`` of (B, N, C), times ``factor`` (1,), which the norm's own weights take in.
+
+    A float32 intermediate in a half-precision model comes back to it.
+    """
     weight = getattr(norm, "weight", None)
     if weight is not None and x.dtype == torch.float32 and weight.dtype != torch.float32:
         x = x.to(weight.dtype)
+    if factor is not None and weight is None:
+        return apply_norm(norm, x, mask) * factor
+    scaled = {} if factor is None else {k: p * factor for k, p in norm.named_parameters()}
+
+    def call(*inputs: Tensor | None) -> Tensor:
+        return torch.func.functional_call(norm, scaled, inputs) if scaled else norm(*inputs)
+
     if isinstance(norm, _BatchNorm) and x.stride(2) == 1:  # node by node: it takes (B N, C) too
-        return norm(x.flatten(0, 1).contiguous()).view(x.shape)
-    return (norm(x.mT, mask) if isinstance(norm, GroupNorm) else norm(x.mT)).mT
+        return call(x.flatten(0, 1).contiguous()).view(x.shape)
+    return (call(x.mT, mask) if isinstance(norm, GroupNorm) else call(x.mT)).mT
 
 
 def l2_normalize(x: Tensor, dim: int) -> Tensor:

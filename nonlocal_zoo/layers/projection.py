@@ -147,11 +147,6 @@ class Projection(nn.Module):
             return batch_epilogue(self.norm, x, self.weight, self.bias)
         return Epilogue.of_norm(self.norm)
 
-    @property
-    def norm_is_apart(self) -> bool:
-        """Whether there is a norm that no product takes in."""
-        return Epilogue.of_norm(self.norm) is None and not foldable(self.norm, self.weight)
-
     def finish(self, y: Tensor, folded: Epilogue | None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
         return activate(self.activation, apply_norm(self.norm, y) if folded is None else y)
@@ -161,11 +156,8 @@ class Projection(nn.Module):
 
 
 def project(x: Tensor, *projections: Projection) -> list[Tensor]:
-    """Several projections of the same features, through one matrix product where that is one.
-
-    One whose norm is apart runs by itself: the norm wants it in one piece.
-    """
-    if any(p.groups > 1 or p.norm_is_apart for p in projections):
+    """Several projections of the same features, through one matrix product where that is one."""
+    if any(p.groups > 1 for p in projections):
         return [p(x) for p in projections]
     y, folds = _product(x, projections)
     parts = y.split([p.out_channels for p in projections], dim=2)
