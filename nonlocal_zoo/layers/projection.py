@@ -51,6 +51,8 @@ def linear(
     weight = weight.to(xs[0].dtype)
     bias = None if bias is None else bias.to(xs[0].dtype)
     weight = weight.expand(xs[0].shape[0], -1, -1)
+    if torch.compiler.is_compiling() and len(xs) > 1:
+        return _one_by_one(xs, weight, bias)
     if not channels_first:
         x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
         # Not F.linear, which rounds twice: in half precision a sum may then be zero that is not.
@@ -65,6 +67,19 @@ def linear(
         return block(*xs).mT
     split = [x.split(NODES_AT_ONCE, dim=1) for x in xs]
     return torch.cat([block(*parts) for parts in zip(*split, strict=True)], dim=2).mT
+
+
+def _one_by_one(xs: Sequence[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The same without one tensor of all ``xs``.
+
+    In a traced graph they would be parts of it, and torch 2.13's inductor hands such parts to the
+    backward pass with the strides of the first image.
+    """
+    weights = weight.split([x.shape[2] for x in xs], dim=2)
+    y = torch.bmm(weights[0], xs[0].mT)
+    for part, x in zip(weights[1:], xs[1:], strict=True):
+        y = torch.baddbmm(y, part, x.mT)
+    return (y if bias is None else y + bias.unsqueeze(1)).mT
 
 
 def _in_blocks(x: Tensor, weight: Tensor) -> bool:
