@@ -11,6 +11,7 @@ from nonlocal_zoo.tables import HEADER, block_rows, to_markdown
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs/benchmarks"
+RUNS = ("speed.csv", "train.csv")
 SHAPE = (1, 512, 97, 97)
 
 
@@ -21,10 +22,11 @@ def blocks() -> str:
 
 
 def speed() -> str:
-    """What docs/benchmarks has of the last run."""
+    """What docs/benchmarks has of the last runs."""
     parts = []
-    if (BENCHMARKS / "speed.csv").exists():
-        parts.append(speed_table(BENCHMARKS / "speed.csv"))
+    runs = [path for name in RUNS if (path := BENCHMARKS / name).exists()]
+    if runs:
+        parts.append(speed_table(*runs, least_nodes=1000))
     if (BENCHMARKS / "scale.png").exists():
         parts.append("![time and memory against the number of nodes](docs/benchmarks/scale.png)\n")
     return "\n".join(parts) or "No run is in docs/benchmarks yet.\n"

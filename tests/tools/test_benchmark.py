@@ -166,3 +166,7 @@ def test_the_table_for_the_readme(tool, monkeypatch, tmp_path):
         assert cells[:3] == [name, "8 x 4x4", "dense"]
         assert cells[5] == f"{rows.ratio['forward']:.1f} x"
         assert cells[7] == f"{rows.ratio['train']:.1f} x"
+    short = speed_table(tmp_path / "benchmark.csv", least_nodes=17)
+    ratios = table[(table.contender == "dense") & (table["mode"] == "forward")].ratio
+    assert "| gc |" not in short and "At 8 x 4x4" in short
+    assert f"{ratios.min():.1f} to {ratios.max():.1f} times" in short

@@ -15,21 +15,38 @@ HEADER = ("block", "input", "reference", "its time", "time", "faster", "of its r
 CASE = ["block", "settings", "batch", "channels", "size"]
 
 
-def speed_table(path: Path) -> str:
-    """Each block beside the fastest of its references that ran, from the csv of a run.
+def speed_table(*paths: Path, least_nodes: int = 0) -> str:
+    """Each block beside the fastest of its references that ran, from the csv files of runs.
 
-    float32 on the processor, with the most threads of the run.
+    float32 on the processor, with the most threads of the runs. Inputs of fewer than
+    ``least_nodes`` nodes are in one sentence.
     """
-    table = read_csv(path)
+    table = pd.concat([read_csv(path) for path in paths])
     table = table[(table.dtype == "float32") & (table.device == "cpu") & (table.status == OK)]
     table = table[(table.threads == table.threads.max()) & (table.contender != "block, compiled")]
-    rows = [row for _, case in table.groupby(CASE, sort=False) for row in _rows(case)]
+    large, small = table[table.nodes >= least_nodes], table[table.nodes < least_nodes]
+    rows = [row for _, case in large.groupby(CASE, sort=False) for row in _rows(case)]
     caption = (
         f"float32, {table.threads.max()} threads, medians. The reference is the fastest of those "
         "measured: dense (its formula as plain torch code), installed (mmcv, mmseg), official "
         "(the authors' class). Of its roof: of the machine's GEMM rate, or of its copy rate."
     )
-    return f"{to_markdown(HEADER, rows)}\n\n{caption}\n"
+    return f"{to_markdown(HEADER, rows)}\n\n{caption}{_in_short(small)}\n"
+
+
+def _in_short(table: pd.DataFrame) -> str:
+    """The least, median and largest ratio at small inputs."""
+    forward = table[table["mode"] == "forward"]
+    fastest = [_fastest(case) for _, case in forward.groupby(CASE, sort=False)]
+    ratios = pd.Series([case.ratio for case in fastest if case is not None], dtype=float)
+    if ratios.empty:
+        return ""
+    sizes = " and ".join(sorted({f"{r.channels} x {r['size']}" for _, r in forward.iterrows()}))
+    return (
+        f"\n\nAt {sizes}, where a pass takes microseconds and every call counts, the blocks are "
+        f"{ratios.min():.1f} to {ratios.max():.1f} times as fast as their references, the median "
+        f"{ratios.median():.1f}: most are slower there."
+    )
 
 
 def _rows(case: pd.DataFrame) -> Iterator[tuple[str, ...]]:
