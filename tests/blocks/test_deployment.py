@@ -12,9 +12,10 @@ from nonlocal_zoo.testing.compare import assert_near
 
 
 @pytest.fixture(autouse=True)
-def _small_blocks(monkeypatch):
-    """Several blocks of rows at sizes that are fast to test."""
+def _small_blocks(monkeypatch, tmp_path):
+    """Several blocks of rows at sizes that are fast to test; nothing compiled is kept."""
     monkeypatch.setattr(streaming, "SCORES_AT_ONCE", 256)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
 
 
 # tools/make_deployment.py proves every cell before it writes the page; here is what is fast.
