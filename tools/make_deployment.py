@@ -45,8 +45,8 @@ onnx.save("snl.onnx")
 
 torch.compile: no graph break, no second graph for another size; output, gradients and buffers of
 training mode, float64, to 1e-9; with the backend aot_eager, which runs torch's own kernels, and
-with inductor, the default, which writes its own (to 1e-8). (snl with spectral takes a graph for each batch
-size.)
+with inductor, the default, which writes its own, to 1e-8. snl with spectral takes a graph for each
+batch size.
 torch.export: eval mode, float64, to 1e-9, the batch size open too. Programs of `nearest` and
 `mixture` have operators of ours in them: import nonlocal_zoo to load them. ONNX: eval mode, float32
 in onnxruntime, to 1e-4, the batch size open too; its runtime may form the N x N scores of a softmax
