@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -12,18 +10,9 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..operators import streaming
+from ..operators.streaming import scores_at_once
 
-
-@contextmanager
-def _in_one_piece() -> Iterator[None]:
-    """Meta tensors take no memory: streaming sums over thousands of blocks would only take time."""
-    before = streaming.SCORES_AT_ONCE
-    streaming.SCORES_AT_ONCE = 2**62
-    try:
-        yield
-    finally:
-        streaming.SCORES_AT_ONCE = before
+ANY = 2**62  # scores: meta tensors take no memory, and blocks of rows would only take time
 
 
 class BlockCost(NamedTuple):
@@ -54,7 +43,7 @@ def block_cost(block: nn.Module, shape: tuple[int, ...], training: bool = False)
     x = torch.empty(shape, device="meta", dtype=dtype, requires_grad=training)
     counter = FlopCounterMode(display=False)
     plain = sdpa_kernel(SDPBackend.MATH)
-    with torch.set_grad_enabled(training), _in_one_piece(), plain, counter:
+    with torch.set_grad_enabled(training), scores_at_once(ANY), plain, counter:
         y = meta(x)
         if training:
             y.sum().backward()

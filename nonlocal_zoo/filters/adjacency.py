@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from ..layers import Epilogue
+from ..layers import NOTHING, Epilogue
 from ..operators import Choice, GraphOperator
 from ..registry import FILTERS
-from .base import PLAIN, LinearFilter
+from .base import LinearFilter
 from .sandwich import sandwich, sandwich_ways
 from .values import Values
 
@@ -31,7 +31,7 @@ class Adjacency(LinearFilter):
         super().__init__(in_channels, out_channels, terms=1, bias=bias, groups=groups)
 
     def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
         return sandwich(operator, z, self.weights[0], epilogue)
 

@@ -9,11 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..layers import Epilogue, Projection, sum_of_products
+from ..layers import NOTHING, Epilogue, Projection, sum_of_products
 from ..operators import Choice, GraphOperator
 from .values import Values, evaluate
-
-PLAIN = Epilogue()
 
 
 class GraphFilter(nn.Module, ABC):
@@ -29,7 +27,7 @@ class GraphFilter(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
         """epilogue(y); ``z`` may be values that nobody has multiplied out yet."""
 
@@ -67,7 +65,7 @@ class LinearFilter(GraphFilter):
         """f_k(lambda): (n_eigenvalues,) -> (n_eigenvalues, terms)."""
 
     def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
         return sum_of_products(self.summands(operator, z), epilogue)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..layers import Epilogue, Projection
+from ..layers import NOTHING, Epilogue, Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import PLAIN, GraphFilter
+from .base import GraphFilter
 from .values import Values, evaluate
 
 
@@ -35,7 +35,7 @@ class GraphConv(GraphFilter):
         nn.init.normal_(self.hidden.weight, std=0.01)
 
     def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
         hidden = self.hidden(operator.matmul(evaluate(z)))
         return self.weights[0].product(hidden, epilogue)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..layers import Epilogue
+from ..layers import NOTHING, Epilogue
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import PLAIN, GraphFilter
+from .base import GraphFilter
 from .values import Values, evaluate
 
 
@@ -30,6 +30,6 @@ class Propagation(GraphFilter):
             )
 
     def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = PLAIN
+        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
         return epilogue.apply(operator.affine(evaluate(z), None, epilogue.channels_first))

@@ -31,10 +31,15 @@ class Epilogue:
             return NOTHING
         if not isinstance(norm, _BatchNorm) or norm.training or norm.running_var is None:
             return None
-        scale = (norm.running_var + norm.eps).rsqrt()
+        return Epilogue.of_statistics(norm, norm.running_mean, norm.running_var)
+
+    @staticmethod
+    def of_statistics(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> Epilogue:
+        """A batch norm by these statistics, (C,)."""
+        scale = (variance + norm.eps).rsqrt()
         if norm.weight is not None:
             scale = scale * norm.weight
-        shift = -norm.running_mean * scale
+        shift = -mean * scale
         return Epilogue(scale, shift if norm.bias is None else shift + norm.bias)
 
     def then(self, factor: Tensor) -> Epilogue:

@@ -44,10 +44,7 @@ def batch_epilogue(
     variance = ((weight @ covariance) * weight).sum(1)
     mean = weight @ mean if bias is None else weight @ mean + bias
     _remember(norm, mean, variance * (count / (count - 1)))
-    scale = (variance + norm.eps).rsqrt()
-    scale = scale if norm.weight is None else scale * norm.weight
-    shift = -mean * scale
-    return Epilogue(scale, shift if norm.bias is None else shift + norm.bias)
+    return Epilogue.of_statistics(norm, mean, variance)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Softmax affinities: streamed, never formed."""
+"""Softmax affinities: streamed, and formed only where they are small."""
 
 from __future__ import annotations
 

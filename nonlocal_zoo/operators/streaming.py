@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +19,17 @@ SCORES_AT_ONCE = 2**22  # scores of one graph that may be in memory together: 16
 def rows_at_once(batch: int, columns: int) -> int:
     """How many rows of scores may be in memory together."""
     return max(1, SCORES_AT_ONCE // (batch * columns))
+
+
+@contextmanager
+def scores_at_once(scores: int) -> Iterator[None]:
+    """Inside, at most so many scores are in memory together."""
+    global SCORES_AT_ONCE
+    before, SCORES_AT_ONCE = SCORES_AT_ONCE, scores
+    try:
+        yield
+    finally:
+        SCORES_AT_ONCE = before
 
 
 def _widen(x: Tensor, width: int) -> Tensor:

@@ -39,12 +39,12 @@ def largest_allocation(function: Callable[[], object]) -> int:
 def small_score_blocks(scores: int) -> Iterator[None]:
     """Streaming sums keep at most ``scores`` scores at once, so that small N takes many blocks,
     and no softmax is formed because it is small."""
-    before = streaming.SCORES_AT_ONCE, softmax.FORMED
-    streaming.SCORES_AT_ONCE, softmax.FORMED = scores, 0
+    before, softmax.FORMED = softmax.FORMED, 0
     try:
-        yield
+        with streaming.scores_at_once(scores):
+            yield
     finally:
-        streaming.SCORES_AT_ONCE, softmax.FORMED = before
+        softmax.FORMED = before
 
 
 def assert_no_square(function: Callable[[], object], nodes: int, factor: int = 4) -> None:
