@@ -85,7 +85,7 @@ TRAPS = (
     Trap(
         lambda f: f["mmengine"] == "0.10.7" and _at_least(f, "torch", 2, 6),
         "mmengine 0.10.7 cannot load its own checkpoints on torch >= 2.6: it pickles histories",
-        "handled: the hooks of configs/_base_/default_runtime.py write plain tensors",
+        "handled: the hooks of configs/_base_/runtimes/ write plain tensors",
     ),
     Trap(
         lambda f: f["mmsegmentation"] == "1.2.2",

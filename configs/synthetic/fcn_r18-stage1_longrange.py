@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/default_runtime.py',
+    '../_base_/runtimes/segmentation.py',
     '../_base_/datasets/longrange.py',
     '../_base_/models/nonlocal_r18-stage1.py',
     '../_base_/schedules/adamw_300.py',

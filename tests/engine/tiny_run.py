@@ -9,7 +9,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
-_base_ = ['{root}/configs/_base_/default_runtime.py']
+_base_ = ['{root}/configs/_base_/runtimes/segmentation.py']
 bn = dict(type='{norm}', requires_grad=True)
 model = dict(
     type='EncoderDecoder',

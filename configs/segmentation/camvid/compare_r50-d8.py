@@ -1,7 +1,7 @@
 # For tools/compare.py on a GPU: 360 x 480, from scratch so that nothing is downloaded, 2000
 # iterations of 8 pictures.
 _base_ = [
-    '../../_base_/default_runtime.py',
+    '../../_base_/runtimes/segmentation.py',
     '../../_base_/datasets/camvid.py',
     '../../_base_/models/nonlocal_r50-d8.py',
     '../../_base_/schedules/adamw_poly_3k.py',

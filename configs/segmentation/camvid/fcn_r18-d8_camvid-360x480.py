@@ -1,5 +1,5 @@
 _base_ = [
-    '../../_base_/default_runtime.py',
+    '../../_base_/runtimes/segmentation.py',
     '../../_base_/datasets/camvid.py',
     '../../_base_/models/nonlocal_r18-d8.py',
     '../../_base_/schedules/sgd_poly_10k.py',

@@ -1,6 +1,6 @@
 # For one CPU core: half the picture, a quarter of the width, no download.
 _base_ = [
-    '../../_base_/default_runtime.py',
+    '../../_base_/runtimes/segmentation.py',
     '../../_base_/datasets/camvid_180x240.py',
     '../../_base_/models/nonlocal_r50-d8.py',
     '../../_base_/schedules/adamw_poly_3k.py',

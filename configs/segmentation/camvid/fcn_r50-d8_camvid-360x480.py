@@ -1,6 +1,6 @@
 # No block, pretrained backbone, one GPU: 10k iterations of 8 crops are 218 epochs.
 _base_ = [
-    '../../_base_/default_runtime.py',
+    '../../_base_/runtimes/segmentation.py',
     '../../_base_/datasets/camvid.py',
     '../../_base_/models/nonlocal_r50-d8.py',
     '../../_base_/schedules/sgd_poly_10k.py',

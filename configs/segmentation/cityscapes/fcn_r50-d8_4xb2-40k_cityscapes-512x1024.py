@@ -1,6 +1,6 @@
 # The setting of the SNL paper and of mmseg's non-local nets: 4 GPUs with 2 crops each.
 _base_ = [
-    '../../_base_/default_runtime.py',
+    '../../_base_/runtimes/segmentation.py',
     '../../_base_/datasets/cityscapes.py',
     '../../_base_/models/nonlocal_r50-d8.py',
     '../../_base_/schedules/sgd_poly_40k.py',

@@ -1,8 +1,5 @@
 # What every run shares. Children set default_hooks.checkpoint.interval and the like.
-default_scope = 'mmseg'
-custom_imports = dict(imports=[
-    'nonlocal_zoo.adapters.mm', 'nonlocal_zoo.datasets', 'nonlocal_zoo.engine'
-])
+default_scope = 'mmengine'
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
@@ -12,7 +9,7 @@ log_level = 'INFO'
 log_processor = dict(by_epoch=False)
 # No name: mmengine then takes the experiment's. With one name for all, a second run in the same
 # process would write into the folder of the first.
-visualizer = dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
@@ -22,10 +19,8 @@ default_hooks = dict(
         type='AtomicCheckpointHook',
         by_epoch=False,
         interval=1000,
-        max_keep_ckpts=2,
-        save_best='mIoU'),
+        max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='SegVisualizationHook', draw=True, interval=25),
     # Here and not in custom_hooks, a list, which a child with hooks of its own would replace.
     history=dict(type='SafeHistoryHook'),
     curves=dict(type='CurvesHook'))
