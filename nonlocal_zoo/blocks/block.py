@@ -137,7 +137,11 @@ class NonLocalBlock(nn.Module):
 
     def operators(self, x: Tensor) -> list[GraphOperator]:
         """The graph operators, one for each affinity, that this input gives."""
-        return self._operators(self._embed(GraphSignal.from_grid(x)))
+        return self.operators_of(GraphSignal.from_grid(x))
+
+    def operators_of(self, signal: GraphSignal) -> list[GraphOperator]:
+        """The same for any set of nodes."""
+        return self._operators(self._embed(signal))
 
     def operator(self, x: Tensor) -> GraphOperator:
         """The graph operator that this input gives.
