@@ -23,10 +23,10 @@ class Scene(NamedTuple):
 class ColumnDataset(Dataset):
     """Square columns over the ground, as chunks of at most so many points.
 
-    In training a chunk is a random thinning of the column around a random point, turned about the
-    upright axis; an epoch has as many chunks as would hold all points. In tests the columns of a
-    fixed tiling are dealt out, each to as many equal pieces as it takes: every point of every
-    scene is in one chunk exactly.
+    In training a chunk is a random thinning of the column around a random point of a random class,
+    turned about the upright axis; an epoch has as many chunks as would hold all points. In tests
+    the columns of a fixed tiling are dealt out, each to as many equal pieces as it takes: every
+    point of every scene is in one chunk exactly.
 
     Args:
         scenes: what is cut.
@@ -79,7 +79,7 @@ class ColumnDataset(Dataset):
         number, chosen = self.chunks[index]
         scene = self.scenes[number]
         if self.training:
-            chosen = self._around(scene.pos, np.random.choice(chosen))
+            chosen = self._around(scene.pos, self._centre(scene.label))
         pos = scene.pos[chosen]
         low, high = pos.min(0), pos.max(0)
         pos = pos - np.array([*(low + high)[:2] / 2, low[2]], dtype=np.float32)
@@ -88,6 +88,12 @@ class ColumnDataset(Dataset):
         label = torch.from_numpy(scene.label[chosen].astype(np.int64))
         pos = torch.from_numpy(np.ascontiguousarray(pos, dtype=np.float32))
         return Data(pos=pos, y=label, x=pos[:, 2:].clone() if self.height else None)
+
+    def _centre(self, label: np.ndarray) -> int:
+        """A random point of a random class among those that the scene has."""
+        known = np.unique(label[label != IGNORE])
+        of_class = label == np.random.choice(known) if len(known) else np.ones_like(label, bool)
+        return np.random.choice(of_class.nonzero()[0])
 
     def _around(self, pos: np.ndarray, centre: int) -> np.ndarray:
         near = (np.abs(pos[:, :2] - pos[centre, :2]) <= self.column / 2).all(1).nonzero()[0]
