@@ -19,7 +19,9 @@ from .neighbours import fps, interpolate, nearest
 
 
 class SetAbstraction(nn.Module):
-    """Farthest points, each with max over its neighbours j of MLP(x_j, p_j - p_i); then a block.
+    """Farthest points i, each with max_j of MLP(x_j, (p_j - p_i) / radius); then a block.
+
+    Offsets are in units of the radius, as wide as features are; the first paper has metres.
 
     Args:
         in_channels: C of x; 0 where points have positions alone.
@@ -28,7 +30,8 @@ class SetAbstraction(nn.Module):
         radius, neighbours: at most so many, the nearest, within the radius.
         block: NonLocalBlock or None.
 
-    Source: Qi et al., "PointNet++", NeurIPS 2017, section 3.2; LatentGNN, ICML 2019, section 4.2.1.
+    Source: Qi et al., "PointNet++", NeurIPS 2017, section 3.2; LatentGNN, ICML 2019, section 4.2.1;
+    Qian et al., "PointNeXt", NeurIPS 2022, section 3.2.1 (the units).
     """
 
     def __init__(
@@ -53,7 +56,8 @@ class SetAbstraction(nn.Module):
         row, column = nearest(
             pos, pos[kept], self.neighbours, batch, batch[kept], within=self.radius
         )
-        y = self.conv((x, None), (pos, pos[kept]), torch.stack([column, row]))
+        unit = pos / self.radius
+        y = self.conv((x, None), (unit, unit[kept]), torch.stack([column, row]))
         pos, batch = pos[kept], batch[kept]
         return (y if self.block is None else self.block(y, pos, batch)), pos, batch
 
@@ -137,7 +141,7 @@ class PointNet2(BaseModel):
             nn.Dropout(dropout),
             nn.Linear(width, num_classes),
         )
-        weight = None if class_weights is None else torch.tensor(class_weights)
+        weight = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float)
         self.register_buffer("class_weights", weight, persistent=False)
 
     def logits(self, cloud: Batch) -> Tensor:

@@ -46,7 +46,7 @@ def test_training_chunks():
     first, other = dataset[0], dataset[0]
     np.random.seed(0)
     assert dataset[0].pos.equal(first.pos) and not first.pos.equal(other.pos)
-    assert len(first.pos) == 100 and first.x[:, 0].equal(first.pos[:, 2])
+    assert len(first.pos) == 100 and first.x[:, 0].equal(first.pos[:, 2] / 4)
     # Heights and labels belong together as in the scene, and distances are kept by the turn.
     low = {
         round(float(z), 3): int(label) for z, label in zip(one.pos[:, 2], one.label, strict=True)

@@ -33,7 +33,8 @@ class ColumnDataset(Dataset):
         column: side, in metres.
         points: of a chunk, at most; what holds fewer is a smaller chunk, nothing is repeated.
         training: see above; random numbers are numpy's global ones, which mmengine seeds.
-        height: give each point its height over the lowest one of the chunk as a feature.
+        height: give each point its height over the lowest one of the chunk as a feature, in units
+            of ``column``.
 
     Item: torch_geometric's Data with pos (n, 3), horizontally around the middle of the column,
     y (n,) int64, and x (n, 1) if ``height``.
@@ -87,7 +88,7 @@ class ColumnDataset(Dataset):
             pos = turned(pos, np.random.uniform(0, 2 * np.pi))
         label = torch.from_numpy(scene.label[chosen].astype(np.int64))
         pos = torch.from_numpy(np.ascontiguousarray(pos, dtype=np.float32))
-        return Data(pos=pos, y=label, x=pos[:, 2:].clone() if self.height else None)
+        return Data(pos=pos, y=label, x=pos[:, 2:] / self.column if self.height else None)
 
     def _centre(self, label: np.ndarray) -> int:
         """A random point of a random class among those that the scene has."""
