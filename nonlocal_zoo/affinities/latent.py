@@ -65,7 +65,7 @@ class Latent(Affinity):
         else:
             psi = signal.project(self.receive, self.send)
             receive, send = (self._kernels(signal, part) for part in psi)
-            rows, columns = inverse_length(receive, dim=2), x.new_ones(1, 1, 1)
+            rows, columns = inverse_length(receive, dim=2), None
             core = self._graph(send, x) * inverse_length(send, dim=1)
         operator = Scaled(LowRank(receive, send, core), rows, columns)
         operator.nonnegative = True

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..precision import at_least_float32
 from ..registry import Registry
 
 NORMS = Registry("norm")
@@ -76,14 +74,3 @@ def apply_norm(
     if isinstance(norm, _BatchNorm) and x.stride(2) == 1:  # node by node: it takes (B N, C) too
         return call(x.flatten(0, 1).contiguous()).view(x.shape)
     return (call(x.mT, mask) if isinstance(norm, GroupNorm) else call(x.mT)).mT
-
-
-def l2_normalize(x: Tensor, dim: int) -> Tensor:
-    """x / ||x||_2 along ``dim``, in float32 or better (1e-12 is zero in float16)."""
-    return F.normalize(at_least_float32(x), dim=dim)
-
-
-def inverse_length(x: Tensor, dim: int) -> Tensor:
-    """1 / ||x||_2 along ``dim``, kept as an axis, with the floor of ``l2_normalize``."""
-    length = torch.linalg.vector_norm(at_least_float32(x), dim=dim, keepdim=True)
-    return length.clamp(min=1e-12).reciprocal()
