@@ -121,11 +121,13 @@ def _stage(model: nn.Module, stage: str) -> nn.Sequential | nn.ModuleList:
 
 
 def _is_stage(module: nn.Module) -> bool:
-    """A sequence of residual blocks: of modules with convolutions that are no sequences."""
+    """A sequence of residual blocks: of modules with convolutions that are no sequences, and no
+    convolutions themselves."""
     if not isinstance(module, (nn.Sequential, nn.ModuleList)) or len(module) == 0:
         return False
     last = module[-1]
-    return not isinstance(last, (nn.Sequential, nn.ModuleList)) and bool(_convolutions(last))
+    parts = (nn.Sequential, nn.ModuleList, nn.Conv2d)
+    return not isinstance(last, parts) and bool(_convolutions(last))
 
 
 def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
