@@ -7,7 +7,6 @@ and ``meta`` (CIFAR-100, fine labels): the python versions of cs.toronto.edu/~kr
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
