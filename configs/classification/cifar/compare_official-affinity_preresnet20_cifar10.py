@@ -1,0 +1,16 @@
+# The official code gives every block of its CIFAR experiment SNL's own affinity, symmetric and
+# normalised, whatever the command line says. Each block as published, then what runs there under
+# its name: "nl" and "a2" are then one network.
+_base_ = './compare_preresnet20_cifar10.py'
+compare = dict(blocks=[
+    'snl',
+    'nl',
+    'a2',
+    'snl,filter=adjacency',  # official nl, official a2
+    'ns',
+    'snl,filter=laplacian',  # official ns
+    'dnl',
+    # official dnl, but for a matrix of its own behind the unary term
+    '{name: snl, affinity: [{type: relu_dot, symmetrize: true, normalize: sym}, global_pooling], '
+    'graph_filter: [adjacency, adjacency]}',
+])
