@@ -86,7 +86,7 @@ def _read(
     """All pictures and labels, or the first so many: then no further files are opened."""
     parts, count = [], 0
     for path in paths:
-        if wanted is not None and count >= wanted:
+        if wanted is not None and count >= max(wanted, 1):
             break
         images, labels = layout.read(path)
         if len(images) != len(labels):

@@ -1,6 +1,7 @@
 # The SNL paper's study of stability: 1 to 5 blocks in a row (a nonlocal stage: one affinity for
 # all), here in the first stage.
 _base_ = './compare_preresnet20_cifar10.py'
+model = dict(backbone=dict(insert=[dict(stage='layer1', position=2, block=None)]))
 compare = dict(blocks=[
     'nl',
     'nl,stages=2',
