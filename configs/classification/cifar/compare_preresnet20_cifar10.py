@@ -1,4 +1,4 @@
-# For tools/compare.py: half the width, 100 batches of 32; half a minute on one busy CPU core. Scores
+# For tools/compare.py: half the width, 100 batches of 32; half a minute on a busy CPU core. Scores
 # are those of the first 2000 test pictures after so short a run, and no more. The place is in the
 # second stage, 16 channels and 256 pixels: with the first one's 1024 a softmax block costs more
 # than the network.
