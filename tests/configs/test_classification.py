@@ -14,6 +14,7 @@ from nonlocal_zoo.blocks import NonLocalBlock
 from nonlocal_zoo.blocks.build import block_settings
 from nonlocal_zoo.experiments.compare.grammar import parse_all
 from nonlocal_zoo.experiments.compare.place import plan_of, read_base, with_block
+from nonlocal_zoo.experiments.tasks import get_task
 
 CONFIGS = Path(__file__).parents[2] / "configs/classification"
 ALL = sorted(CONFIGS.glob("*/*.py"))
@@ -81,6 +82,14 @@ def _typed(block):
     if isinstance(graph_filter, str):
         block = block | dict(graph_filter=dict(type=graph_filter))
     return block
+
+
+def test_resnet50_is_the_published_one():
+    """25,557,032 parameters and 4.09 G multiply-adds at 224 x 224, as torchvision's."""
+    config = Config.fromfile(CONFIGS / "imagenet/none_resnet50_imagenet.py")
+    cost = get_task("classification").cost(config)
+    assert cost.parameters == 25557032
+    assert cost.multiply_adds == pytest.approx(4.09e9, rel=1e-3)
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
