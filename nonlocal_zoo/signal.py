@@ -22,12 +22,19 @@ class GraphSignal:
             speaks (its column of the affinity is zero) nor hears (its row is zero).
         receiver: (B, N, C) features of the nodes as receivers (the rows of the affinity), where
             these differ from ``x`` (the columns); None means ``x``.
+        pos: (B, N, D) where the nodes are; None: at the cells of the grid, if there is one.
+        edges: (3, E) int64, graph b, node i that hears and node j that speaks, for affinities on a
+            given graph; None: the neighbours on the grid, if there is one.
+        edge_weight: (E,); None is 1 for each.
     """
 
     x: Tensor
     grid: tuple[int, ...] | None = None
     mask: Tensor | None = None
     receiver: Tensor | None = None
+    pos: Tensor | None = None
+    edges: Tensor | None = None
+    edge_weight: Tensor | None = None
 
     @staticmethod
     def from_grid(image: Tensor) -> GraphSignal:
@@ -58,8 +65,8 @@ class GraphSignal:
     def project(self, hear: Projection, speak: Projection) -> list[Tensor]:
         """hear(receivers) and speak(x), through one product where both read the same."""
         if self.receiver is None:
-            return project(self.x, hear, speak)
-        return [hear(self.receiver), speak(self.x)]
+            return project(self.x, hear, speak, mask=self.mask)
+        return [hear(self.receiver, self.mask), speak(self.x, self.mask)]
 
     def with_x(self, x: Tensor, receiver: Tensor | None = None) -> GraphSignal:
         """The same nodes with other features."""

@@ -36,6 +36,11 @@ def inserted(parent: Path, block: str) -> str:
     )
 
 
+def in_network(parent: Path, block: str) -> str:
+    """``block`` in a network that has places for one itself."""
+    return f"model = dict(block={block})\n"
+
+
 class Family(NamedTuple):
     """Configs of a folder: children of each ``<parent>_*.py``.
 
@@ -67,6 +72,7 @@ CLASSIFICATION = {
 FOLDERS = {
     "classification/cifar": Family("none", CLASSIFICATION, inserted),
     "classification/imagenet": Family("none", CLASSIFICATION, inserted),
+    "pointcloud": Family("none", named("nl", "snl", "latentgnn", "latentgnn_3"), in_network),
     "segmentation/camvid": Family("fcn", named("*"), in_head),
     "segmentation/cityscapes": Family("fcn", named("nl", "snl", "latentgnn"), in_head),
     "synthetic": Family("fcn", named("*"), in_head),

@@ -59,7 +59,7 @@ class Latent(Affinity):
         """The lengths stay beside the factors, which are the largest tensors here."""
         x = GroupChannels.split(signal.x, self.groups)
         if self.receive is None:
-            send = receive = self._kernels(signal, self.send(signal.x))
+            send = receive = self._kernels(signal, self.send(signal.x, signal.mask))
             rows = columns = inverse_length(receive, dim=2)
             core = self._graph(send, columns * x)
         else:

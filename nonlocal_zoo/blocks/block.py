@@ -137,7 +137,11 @@ class NonLocalBlock(nn.Module):
 
     def operators(self, x: Tensor) -> list[GraphOperator]:
         """The graph operators, one for each affinity, that this input gives."""
-        return self._operators(self._embed(GraphSignal.from_grid(x)))
+        return self.operators_of(GraphSignal.from_grid(x))
+
+    def operators_of(self, signal: GraphSignal) -> list[GraphOperator]:
+        """The same for any set of nodes."""
+        return self._operators(self._embed(signal))
 
     def operator(self, x: Tensor) -> GraphOperator:
         """The graph operator that this input gives.
@@ -164,13 +168,22 @@ class NonLocalBlock(nn.Module):
         return [affinity(signal) for affinity in self.affinities]
 
     def propagate(self, signal: GraphSignal) -> Tensor:
-        """The block on any set of nodes: (B, N, C) -> (B, N, C)."""
+        """One pass over any set of nodes: (B, N, C) -> (B, N, C)."""
         embedded = self._embed(signal)
         operators = self._operators(embedded)
         nodes = self.units[0](operators, embedded, signal.receivers)
         for unit in self.units[1:]:
             nodes = unit(operators, self._embed(signal.with_x(nodes)), nodes)
         return nodes
+
+    def on_nodes(self, signal: GraphSignal) -> Tensor:
+        """The block on any set of nodes, all its passes: (B, N, C) -> (B, N, C).
+
+        Padded nodes change nothing, and no batch norm takes statistics of them.
+        """
+        for _ in range(self.recurrence):
+            signal = signal.with_x(self.propagate(signal))
+        return signal.x
 
     def forward(self, x: Tensor) -> Tensor:
         fits = self.in_channels is None or self.in_channels == x.shape[1]
@@ -179,6 +192,4 @@ class NonLocalBlock(nn.Module):
                 f"input has shape {tuple(x.shape)}; allowed: (B, {self.in_channels}, *spatial)"
             )
         signal = GraphSignal.from_grid(x)
-        for _ in range(self.recurrence):
-            signal = signal.with_x(self.propagate(signal))
-        return signal.to_grid(signal.x)
+        return signal.to_grid(self.on_nodes(signal))

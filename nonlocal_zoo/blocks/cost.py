@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -41,12 +42,23 @@ def block_cost(block: nn.Module, shape: tuple[int, ...], training: bool = False)
     meta = copy.deepcopy(block).to("meta").train(training)
     dtype = next((p.dtype for p in meta.parameters()), torch.get_default_dtype())
     x = torch.empty(shape, device="meta", dtype=dtype, requires_grad=training)
-    counter = FlopCounterMode(display=False)
-    plain = sdpa_kernel(SDPBackend.MATH)
-    with torch.set_grad_enabled(training), scores_at_once(ANY), plain, counter:
+
+    def run() -> Tensor:
         y = meta(x)
         if training:
             y.sum().backward()
+        return y
+
+    with torch.set_grad_enabled(training):
+        work, y = multiply_adds(run)
     numbers = x.numel() + y.numel() + parameters
     traffic = numbers * dtype.itemsize * (2 if training else 1)
-    return BlockCost(parameters, counter.get_total_flops() // 2, traffic)
+    return BlockCost(parameters, work, traffic)
+
+
+def multiply_adds(run: Callable[[], Tensor]) -> tuple[int, Tensor]:
+    """Those of matrix products and attention while ``run`` runs, and what it returns."""
+    counter = FlopCounterMode(display=False)
+    with scores_at_once(ANY), sdpa_kernel(SDPBackend.MATH), counter:
+        y = run()
+    return counter.get_total_flops() // 2, y

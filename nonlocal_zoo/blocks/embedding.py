@@ -28,7 +28,7 @@ class UnitEmbedding(nn.Module):
 
     def forward(self, signal: GraphSignal) -> GraphSignal:
         if self.receive is None:
-            return signal.with_x(l2_normalize(self.send(signal.x), dim=2))
+            return signal.with_x(l2_normalize(self.send(signal.x, signal.mask), dim=2))
         receive, send = (l2_normalize(y, dim=2) for y in signal.project(self.receive, self.send))
         return signal.with_x(send, receive)
 

@@ -64,22 +64,23 @@ class Unit(nn.Module):
     def forward(
         self, operators: Sequence[GraphOperator], signal: GraphSignal, residual: Tensor
     ) -> Tensor:  # (B, N, C)
-        z = Values(signal.x, self.values, self.pool, signal.grid)
+        z = Values(signal.x, self.values, self.pool, signal.grid, signal.mask)
         if float16_autocast(signal.x):
-            z = widen_float16(z.evaluate())
-            with torch.autocast(z.device.type, enabled=False):
+            z = Values(widen_float16(z.evaluate()), mask=signal.mask)
+            with torch.autocast(signal.x.device.type, enabled=False):
                 return self.fuse(operators, z, signal, residual)
         return self.fuse(operators, z, signal, residual)
 
     def fuse(
         self,
         operators: Sequence[GraphOperator],
-        z: Tensor | Values,
+        z: Values,
         signal: GraphSignal,
         residual: Tensor,
     ) -> Tensor:
         """The filtered features joined with the residual: (B, M, c) -> (B, N, C)."""
-        y = self.filter(operators, z, signal.mask, channels_first=residual.stride(2) != 1)
+        mask = signal.mask if operators[0].square else None  # one row for all nodes has no padding
+        y = self.filter(operators, z, mask, channels_first=residual.stride(2) != 1)
         if self.residual:
             kept = residual
             if self.gate is not None:
@@ -91,7 +92,7 @@ class Unit(nn.Module):
     def filter(
         self,
         operators: Sequence[GraphOperator],
-        z: Tensor | Values,
+        z: Values,
         mask: Tensor | None,
         channels_first: bool,
     ) -> Tensor:

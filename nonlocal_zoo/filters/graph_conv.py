@@ -8,7 +8,7 @@ from ..layers import NOTHING, Epilogue, Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import GraphFilter
-from .values import Values, evaluate
+from .values import Values, evaluate, mask_of
 
 
 @FILTERS.register("graph_conv")
@@ -37,5 +37,6 @@ class GraphConv(GraphFilter):
     def forward(
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
-        hidden = self.hidden(operator.matmul(evaluate(z)))
+        mask = mask_of(z) if operator.square else None  # one row for all nodes has no padding
+        hidden = self.hidden(operator.matmul(evaluate(z)), mask)
         return self.weights[0].product(hidden, epilogue)

@@ -20,17 +20,24 @@ class Values:
         x: (B, N, C).
         projection: V and v; None is z = pool(x).
         pool: of keys and values; None for most.
+        grid: of the nodes, where there is a pool.
+        mask: (B, N), False where there is padding; None where all nodes are real.
     """
 
     x: Tensor
     projection: Projection | None = None
     pool: GridPool | None = None
     grid: tuple[int, ...] | None = None
+    mask: Tensor | None = None
 
     def evaluate(self) -> Tensor:
         """z (B, M, c)."""
         z = self.x if self.projection is None else self.projection(self.x)
         return z if self.pool is None else self.pool(z, self.grid)
+
+    def evaluated(self) -> Values:
+        """The same, multiplied out."""
+        return Values(self.evaluate(), mask=self.mask)
 
     @property
     def channels(self) -> int:
@@ -52,3 +59,8 @@ class Values:
 def evaluate(z: Tensor | Values) -> Tensor:
     """z as a tensor."""
     return z.evaluate() if isinstance(z, Values) else z
+
+
+def mask_of(z: Tensor | Values) -> Tensor | None:
+    """(B, N), False where there is padding; None where all nodes of z are real."""
+    return z.mask if isinstance(z, Values) else None

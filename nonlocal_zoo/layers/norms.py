@@ -59,7 +59,8 @@ def apply_norm(
 ) -> Tensor:
     """``norm`` of (B, N, C), times ``factor`` (1,), which the norm's own weights take in.
 
-    A float32 intermediate in a half-precision model comes back to it.
+    A float32 intermediate in a half-precision model comes back to it. Where ``mask`` (B, N) is
+    false there is padding: a batch or group norm takes no statistics of it.
     """
     weight = getattr(norm, "weight", None)
     if weight is not None and x.dtype == torch.float32 and weight.dtype != torch.float32:
@@ -71,6 +72,8 @@ def apply_norm(
     def call(*inputs: Tensor | None) -> Tensor:
         return torch.func.functional_call(norm, scaled, inputs) if scaled else norm(*inputs)
 
+    if isinstance(norm, _BatchNorm) and mask is not None:
+        return torch.zeros_like(x).masked_scatter(mask.unsqueeze(-1), call(x[mask]))
     if isinstance(norm, _BatchNorm) and x.stride(2) == 1:  # node by node: it takes (B N, C) too
         return call(x.flatten(0, 1).contiguous()).view(x.shape)
     return (call(x.mT, mask) if isinstance(norm, GroupNorm) else call(x.mT)).mT

@@ -109,7 +109,8 @@ class Projection(nn.Module):
         activation: "relu" or None.
         groups: W is block diagonal with so many blocks.
 
-    Shapes: (B, N, C) -> (B, N, C').
+    Shapes: (B, N, C) -> (B, N, C'); a mask (B, N) is False where there is padding, of which the
+    norm takes no statistics.
     """
 
     def __init__(
@@ -162,35 +163,35 @@ class Projection(nn.Module):
         if x.shape[-1] != self.in_channels:
             raise ValueError(f"input has {x.shape[-1]} channels; allowed: {self.in_channels}")
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, N, C) -> (B, N, C')
-        folded = self.epilogue(x)
-        return self.finish(self.product(x, folded), folded)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, N, C) -> (B, N, C')
+        folded = self.epilogue(x, mask)
+        return self.finish(self.product(x, folded), folded, mask)
 
-    def epilogue(self, x: Tensor) -> Epilogue | None:
+    def epilogue(self, x: Tensor, mask: Tensor | None = None) -> Epilogue | None:
         """The norm as an affine map for the product of x to take in; None where that cannot be."""
         if self.groups == 1 and foldable(self.norm, self.weight):
-            return batch_epilogue(self.norm, x, self.weight, self.bias)
+            return batch_epilogue(self.norm, x, self.weight, self.bias, mask)
         return Epilogue.of_norm(self.norm)
 
-    def finish(self, y: Tensor, folded: Epilogue | None) -> Tensor:
+    def finish(self, y: Tensor, folded: Epilogue | None, mask: Tensor | None = None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
-        y = apply_norm(self.norm, y) if folded is None else y
+        y = apply_norm(self.norm, y, mask) if folded is None else y
         return activate_product(self.activation, y)
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
 
 
-def project(x: Tensor, *projections: Projection) -> list[Tensor]:
+def project(x: Tensor, *projections: Projection, mask: Tensor | None = None) -> list[Tensor]:
     """Several projections of the same features, through one matrix product where that is one."""
     if any(p.groups > 1 for p in projections):
-        return [p(x) for p in projections]
-    y, folds = _product(x, projections)
+        return [p(x, mask) for p in projections]
+    y, folds = _product(x, projections, mask)
     widths = [p.out_channels for p in projections]
     if None not in folds and len({type(p.activation) for p in projections}) == 1:
         return [*activate_product(projections[0].activation, y).split(widths, dim=2)]
-    parts = y.split(widths, dim=2)
-    return [p.finish(part, fold) for p, part, fold in zip(projections, parts, folds, strict=True)]
+    triples = zip(projections, y.split(widths, dim=2), folds, strict=True)
+    return [p.finish(part, fold, mask) for p, part, fold in triples]
 
 
 def project_jointly(x: Tensor, *projections: Projection) -> Tensor:
@@ -199,10 +200,12 @@ def project_jointly(x: Tensor, *projections: Projection) -> Tensor:
     return activate_product(projections[0].activation, y)
 
 
-def _product(x: Tensor, projections: Sequence[Projection]) -> tuple[Tensor, list[Epilogue | None]]:
+def _product(
+    x: Tensor, projections: Sequence[Projection], mask: Tensor | None = None
+) -> tuple[Tensor, list[Epilogue | None]]:
     for p in projections:
         p.check(x)
-    folds = [p.epilogue(x) for p in projections]
+    folds = [p.epilogue(x, mask) for p in projections]
     pairs = zip(projections, folds, strict=True)
     folded = [(fold or NOTHING).fold(p.weight, p.bias) for p, fold in pairs]
     weights, biases = zip(*folded, strict=True)

@@ -49,7 +49,11 @@ class _Moments(torch.autograd.Function):
 
 @without_autocast
 def batch_epilogue(
-    norm: nn.BatchNorm1d, x: Tensor, weight: Tensor, bias: Tensor | None
+    norm: nn.BatchNorm1d,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    mask: Tensor | None = None,
 ) -> Epilogue:
     """A batch norm in training mode over y = x W' + b as an affine map that y can take in.
 
@@ -60,10 +64,13 @@ def batch_epilogue(
     Args:
         x: (B, N, C).
         weight, bias: W (C', C), b (C',).
+        mask: (B, N), False where there is padding, of which no statistics are taken.
 
     Raises:
         ValueError: one node in all, which has no variance.
     """
+    if mask is not None:
+        x = x[mask].unsqueeze(0)
     count = x.shape[0] * x.shape[1]
     if count == 1:
         raise ValueError(

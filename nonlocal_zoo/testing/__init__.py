@@ -8,7 +8,7 @@ Whoever registers one of their own runs them too::
 They need torch alone, and raise AssertionError.
 """
 
-from .affinities import AFFINITY_CHECKS, dense_normalized
+from .affinities import AFFINITY_CHECKS, as_cloud, dense_normalized
 from .allocation import assert_no_square, largest_allocation, small_score_blocks
 from .autocast import check_autocast
 from .blocks import BLOCK_CHECKS, uses_grid
@@ -20,6 +20,7 @@ __all__ = [
     "AFFINITY_CHECKS",
     "BLOCK_CHECKS",
     "OperatorContract",
+    "as_cloud",
     "assert_near",
     "assert_no_square",
     "check_autocast",

@@ -27,6 +27,16 @@ def on_grid(x: Tensor) -> GraphSignal:
     return GraphSignal(x, (2, x.shape[1] // 2))
 
 
+def as_cloud(x: Tensor, pos: Tensor | None = None, mask: Tensor | None = None) -> GraphSignal:
+    """``x`` (B, N, C) as points, at random places or ``pos``, each joined with the two next."""
+    batch, nodes, _ = x.shape
+    if pos is None:
+        pos = torch.rand(batch, nodes, 3).to(x)
+    graph, row, step = torch.meshgrid(*map(torch.arange, (batch, nodes, 2)), indexing="ij")
+    edges = torch.stack([graph, row, row + step + 1]).flatten(1)
+    return GraphSignal(x, mask=mask, pos=pos, edges=edges[:, edges[2] < nodes].to(x.device))
+
+
 def check_gradients(affinity: nn.Module, x: Tensor) -> None:
     """gradcheck of A v with respect to features, v and parameters."""
     parameters = dict(affinity.named_parameters())
@@ -85,12 +95,12 @@ def check_padding(affinity: nn.Module, x: Tensor) -> None:
     if affinity.uses_grid:
         refuses(ValueError, lambda: affinity(GraphSignal(padded, mask=mask)), "image", "no mask")
         return
-    signal = GraphSignal(padded, mask=mask)
+    signal = as_cloud(padded, mask=mask)
     operator = affinity(signal)
     rhs = signal.zero_padding(padded + torch.randn_like(padded))[..., : affinity.width]
     result = operator.matmul(rhs)
     for b, size in enumerate(sizes):
-        alone = affinity(GraphSignal(x[b : b + 1, :size]))
+        alone = affinity(as_cloud(x[b : b + 1, :size], signal.pos[b : b + 1, :size]))
         heard = result[b : b + 1, :size]
         assert_near(heard, alone.matmul(rhs[b : b + 1, :size]), what="real nodes")
         assert (result[b, size:] == 0).all(), "padded nodes hear"

@@ -16,7 +16,7 @@ from tables import (
 
 from nonlocal_zoo.registry import AFFINITIES
 from nonlocal_zoo.signal import GraphSignal
-from nonlocal_zoo.testing import AFFINITY_CHECKS, assert_near, randomize_, refuses
+from nonlocal_zoo.testing import AFFINITY_CHECKS, as_cloud, assert_near, randomize_, refuses
 
 GRID = (4, 3)
 every_form = pytest.mark.parametrize("config", AFFINITY_CONFIGS, ids=label)
@@ -93,7 +93,7 @@ def test_contract(config, check):
 def test_a_graph_without_nodes(name):
     """One graph of the batch is padding alone: zero rows, finite gradients."""
     affinity, x = make(affinity_config(name)).eval(), features(4).requires_grad_()
-    signal = GraphSignal(x, mask=torch.tensor([[True] * 4, [False] * 4]))
+    signal = as_cloud(x, mask=torch.tensor([[True] * 4, [False] * 4]))
     if affinity.uses_grid:
         refuses(ValueError, lambda: affinity(signal), "needs the nodes of an image")
         return

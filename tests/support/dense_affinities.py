@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from dense_layers import State, batch_norm, below, linear, pool, rectify, softmax, unit
 from dense_zoo import ZOO, Folded
@@ -149,13 +150,38 @@ def _identity(s: State, nodes: Nodes) -> Tensor:
     return torch.eye(nodes.x.shape[1], dtype=nodes.x.dtype).expand(nodes.x.shape[0], -1, -1)
 
 
+def _distances(nodes: Nodes) -> Tensor:
+    """(N, N) squared, between the cells of the grid."""
+    cells = torch.tensor(list(np.ndindex(*nodes.grid)), dtype=nodes.x.dtype)
+    return (cells[:, None] - cells[None]).square().sum(-1)
+
+
+def _graph(s: State, nodes: Nodes) -> Tensor:
+    joined = (_distances(nodes) == 1).to(nodes.x.dtype)
+    return joined.expand(nodes.x.shape[0], -1, -1)
+
+
+def _knn(s: State, nodes: Nodes, neighbours: int = 16, sigma: float | None = None) -> Tensor:
+    squared = _distances(nodes)
+    weight = torch.ones_like(squared) if sigma is None else torch.exp(-squared / sigma**2 / 2)
+    matrix = torch.zeros_like(squared)
+    for i, row in enumerate(squared.tolist()):
+        kth = sorted(row[:i] + row[i + 1 :])[min(neighbours, len(row) - 1) - 1]
+        for j, d in enumerate(row):
+            if j != i and d <= kth:
+                matrix[i, j] = weight[i, j]
+    return matrix.expand(nodes.x.shape[0], -1, -1)
+
+
 FORMULAS: dict[str, Callable[..., Tensor]] = {
     **ZOO,
     "concatenation": _concatenation,
     "dot_product": _dot_product,
     "embedded_gaussian": _embedded_gaussian,
     "gaussian": _gaussian,
+    "graph": _graph,
     "identity": _identity,
+    "knn": _knn,
     "latent": _latent,
     "mixture": _mixture,
     "relu_dot": _relu_dot,

@@ -13,6 +13,7 @@ from nonlocal_zoo.registry import AFFINITIES, BLOCKS, FILTERS, parameters_of
 
 AFFINITY_ARGUMENTS: dict[str, dict[str, Any]] = {
     "expectation_maximization": {"bases": 5},
+    "knn": {"neighbours": 3, "sigma": 0.8},
     "latent": {"dim": 5},
     "nearest": {"neighbours": 4},
     "reasoning": {"dim": 5},

@@ -1,0 +1,158 @@
+"""Blocks on ragged batches of graphs."""
+
+import copy
+
+import pytest
+import torch
+from tables import BLOCK_OVERRIDES
+
+pytest.importorskip("torch_geometric")
+from torch_geometric.data import Batch, Data
+from torch_geometric.loader import DataLoader
+from torch_geometric.nn import ChebConv, Sequential
+
+from nonlocal_zoo import GraphSignal, build_block, list_blocks
+from nonlocal_zoo.adapters.pyg import NodeBlock
+from nonlocal_zoo.testing import assert_near, randomize_, refuses, uses_grid
+
+SIZES = (9, 4, 1, 9)
+OWN_GRAPH = [
+    dict(affinity=dict(type="knn", neighbours=3, sigma=0.5), graph_filter="chebyshev"),
+    dict(affinity=dict(type="graph", symmetrize=True, normalize="sym"), graph_filter="chebyshev"),
+    dict(affinity="graph", graph_filter="polynomial", norm="batch"),
+]
+BLOCKS = [
+    *[
+        dict(name=n, inner_channels=4, **BLOCK_OVERRIDES.get(n, {}))
+        for n in list_blocks()
+        if not uses_grid(build_block(n, 8, **BLOCK_OVERRIDES.get(n, {})))
+    ],
+    *OWN_GRAPH,
+    dict(name="snl", recurrence=2),
+]
+every_block = pytest.mark.parametrize("settings", BLOCKS, ids=lambda s: str(s.get("name", s)))
+
+
+def make(settings):
+    return NodeBlock(randomize_(build_block(in_channels=8, **settings)))
+
+
+def cloud(nodes):
+    ring = torch.arange(nodes)
+    edge_index = torch.stack([ring, (ring + 1) % nodes])[:, : nodes - 1]
+    return Data(x=torch.randn(nodes, 8), pos=torch.rand(nodes, 3), edge_index=edge_index,
+                edge_attr=torch.rand(edge_index.shape[1]))  # fmt: skip
+
+
+def run(layer, data):
+    return layer(data.x, data.pos, data.batch, data.edge_index, data.edge_attr)
+
+
+@every_block
+def test_a_cloud_does_not_depend_on_the_others(settings):
+    """Bit for bit in eval mode: alone, in any batch, in any place of it."""
+    layer, clouds = make(settings).eval(), [cloud(n) for n in SIZES]
+    together = run(layer, Batch.from_data_list(clouds)).split(SIZES)
+    others = [clouds[3], *clouds[:2]]
+    again = run(layer, Batch.from_data_list(others)).split([9, 9, 4])
+    for one, result in zip(clouds, together, strict=True):
+        assert torch.equal(run(layer, one), result)
+    assert torch.equal(again[1], together[0]) and torch.equal(again[2], together[1])
+
+
+@every_block
+def test_it_is_the_block_on_each(settings):
+    """Eval mode by the block itself on one dense signal, edges as a matrix would have them."""
+    layer, one = make(settings).double().eval(), cloud(7)
+    one = one.apply(lambda t: t.double() if t.is_floating_point() else t)
+    source, target = one.edge_index
+    edges = torch.stack([torch.zeros_like(source), target, source])
+    signal = GraphSignal(one.x[None], pos=one.pos[None], edges=edges, edge_weight=one.edge_attr)
+    assert_near(run(layer, one), layer.block.on_nodes(signal)[0])
+
+
+@every_block
+def test_training_couples_clouds_by_statistics_alone(settings):
+    """Same output and gradients as cloud by cloud, where every norm has its statistics fixed."""
+    layer = make(settings).double()
+    batch = Batch.from_data_list([cloud(n) for n in SIZES])
+    batch = batch.apply(lambda t: t.double() if t.is_floating_point() else t)
+    results = []
+    for training in (True, False):
+        copied = copy.deepcopy(layer).eval()
+        copied.training = training  # of the layer: padded, or one by one; norms stay fixed
+        x = batch.x.clone().requires_grad_()
+        y = copied(x, batch.pos, batch.batch, batch.edge_index, batch.edge_attr)
+        gradients = torch.autograd.grad(
+            y.square().sum(), [x, *copied.parameters()], allow_unused=True
+        )
+        results.append([y, *gradients])
+    for a, b in zip(*results, strict=True):
+        if a is not None and b is not None:
+            assert_near(a, b, 1e-8)
+
+
+def test_statistics_are_those_of_all_real_nodes():
+    """As torch_geometric's BatchNorm has them: over the nodes, in one list."""
+    layer = NodeBlock(
+        randomize_(build_block(affinity="identity", graph_filter="propagation", values=False,
+                               residual=False, norm="batch", in_channels=8))
+    ).train()  # fmt: skip
+    norm = copy.deepcopy(layer.block.units[0].norm)
+    batch = Batch.from_data_list([cloud(n) for n in SIZES])
+    assert_near(layer(batch.x, None, batch.batch), norm(batch.x), 1e-5)
+    assert_near(layer.block.units[0].norm.running_var, norm.running_var, 1e-5)
+
+
+def test_in_sequential_with_a_loader():
+    layers = [
+        (NodeBlock(build_block("snl", 8)), "x, pos, batch -> x"),
+        (ChebConv(8, 8, 2), "x, edge_index -> x"),
+        (NodeBlock(build_block(**OWN_GRAPH[1], in_channels=8)), "x, pos, batch, edge_index -> x"),
+        torch.nn.Linear(8, 3),
+    ]
+    model = Sequential("x, pos, batch, edge_index", layers)
+    for batch in DataLoader([cloud(n) for n in (5, 7, 9)], batch_size=2):
+        y = model(batch.x, batch.pos, batch.batch, batch.edge_index)
+        assert y.shape == (batch.num_nodes, 3)
+        y.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_direction_of_edges():
+    """edge_index says source, target: the target hears."""
+    layer = NodeBlock(
+        build_block(affinity="graph", graph_filter="propagation", values=False, residual=False,
+                    in_channels=None)
+    )  # fmt: skip
+    y = layer(torch.tensor([[1.0], [10.0]]), edge_index=torch.tensor([[0], [1]]))
+    assert y.tolist() == [[0.0], [1.0]]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_ids_that_no_node_has(training):
+    """PyG leaves an empty graph in a batch: it gives nothing and disturbs nobody."""
+    layer = make(dict(name="snl")).train(training)
+    batch = torch.tensor([0, 0, 0, 2, 2, 2])
+    y = layer(torch.randn(6, 8), None, batch)
+    assert y.shape == (6, 8) and y.isfinite().all()
+    assert layer(torch.randn(0, 8)).shape == (0, 8)
+
+
+def test_refusals():
+    for name in ("cc", "anl"):
+        refuses(ValueError, lambda name=name: NodeBlock(build_block(name, 8)), "picture")
+    pooled = build_block("nl", 8, subsample=True)
+    refuses(ValueError, lambda: NodeBlock(pooled), "GridPool", "subsample")
+    layer, x = make(dict(name="snl")), torch.randn(4, 8)
+    refuses(ValueError, lambda: layer(x[None]), "(1, 4, 8)", "(N, C)")
+    refuses(ValueError, lambda: layer(x, x[:3]), "(3, 8)", "(4, D)")
+    refuses(ValueError, lambda: layer(x, None, torch.tensor([0, 1, 0, 1])), "sorted")
+    refuses(ValueError, lambda: layer(x, None, torch.zeros(3)), "(3,)", "(4,)")
+    edge = torch.tensor([[0, 1], [1, 2]])
+    refuses(
+        ValueError, lambda: layer(x, None, torch.tensor([0, 0, 1, 1]), edge), "edge 1", "[1, 2]"
+    )
+    refuses(ValueError, lambda: layer(x, edge_index=edge[0]), "(2, E)")
+    refuses(ValueError, lambda: make(OWN_GRAPH[0])(x), "pos=None")
+    refuses(ValueError, lambda: make(OWN_GRAPH[1])(x), "edges=None")
