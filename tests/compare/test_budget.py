@@ -5,9 +5,13 @@ import pytest
 from nonlocal_zoo.engine.config import ConfigError
 from nonlocal_zoo.experiments.compare.budget import match, price
 from nonlocal_zoo.experiments.compare.grammar import parse, parse_all
-from nonlocal_zoo.experiments.compare.place import network_cost, plan_of, with_block
+from nonlocal_zoo.experiments.compare.place import plan_of, with_block
 
 C, N = 8, 64  # channels and nodes where the block stands: 32 x 32 pictures, stride 4
+
+
+def cost_of(config):
+    return plan_of(config).get_task().cost(config)
 
 
 def by_label(entries):
@@ -35,7 +39,7 @@ def test_matched_blocks_add_the_same(base, kind):
         field = {"params": 0, "flops": 1}[kind]
         assert abs(entry.added[field] / target[field] - 1) < 0.05
         for other in (inner - 1, inner + 1):  # the nearest there is
-            cost = network_cost(with_block(base, {**entry.row.block, "inner_channels": other}))
+            cost = cost_of(with_block(base, {**entry.row.block, "inner_channels": other}))
             added = cost[field] - matched["none"].cost[field]
             assert abs(added - target[field]) >= abs(entry.added[field] - target[field])
 
@@ -64,6 +68,7 @@ def test_groups_are_kept_whole(base):
         (None, "needed is compare=dict(places="),
         (dict(places=["model.decode_hed.block"], metric="mIoU", pictures=[]), "decode_hed"),
         (dict(places=["default_scope.x"], metric="mIoU", pictures=[]), "default_scope"),
+        (dict(places=[], metric="mIoU", pictures=[], task="segmentatoin"), "'segmentation'?"),
         (dict(place=[]), "takes no argument 'place'"),
     ],
 )
@@ -84,6 +89,6 @@ def test_places_in_a_list(base):
     config.model.backbone.update(type="WithBlocks", host="ResNet", insert=[entry])
     config.compare = dict(config.compare, places=["model.backbone.insert.0.block"])
     none, identity, nl = price(config, parse_all(["nl,inner_channels=3"]))
-    assert none.cost == network_cost(base) == identity.cost
+    assert none.cost == cost_of(base) == identity.cost
     assert nl.added.parameters == 4 * 8 * 3 + 3 * 3 + 8
     assert parse("none").block is None

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from nonlocal_zoo import build_block
-from nonlocal_zoo.experiments.compare.look import affinity_row, choose_query
+from nonlocal_zoo.experiments.tasks.listening import affinity_row
+from nonlocal_zoo.experiments.tasks.segmentation import choose_query
 
 PIXEL = np.array([0.25, 0.5])  # row 1, column 3 of 4 x 6: node 9
 

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from nonlocal_zoo.blocks.cost import BlockCost
 
 from .grammar import IDENTITY, NONE, Row
-from .place import network_cost, with_block
+from .place import plan_of, with_block
 
 FIELDS = {"params": "parameters", "flops": "multiply_adds"}
 LIMIT = 4096  # inner channels
@@ -39,7 +39,8 @@ class Entry:
 
 def price(base: Config, rows: list[Row]) -> list[Entry]:
     """Each row with its cost in the network of ``base``; "none" must be among them."""
-    costs = [network_cost(with_block(base, row.block)) for row in rows]
+    task = plan_of(base).get_task()
+    costs = [task.cost(with_block(base, row.block)) for row in rows]
     bare = next(cost for row, cost in zip(rows, costs, strict=True) if row.label == NONE)
     return [
         Entry(row, cost, BlockCost(*(a - b for a, b in zip(cost, bare, strict=True))))
@@ -61,6 +62,7 @@ def match(base: Config, entries: list[Entry], kind: str, reference: Row) -> list
         reference: a row of ``entries``; it stays as it is.
     """
     field = FIELDS[kind]
+    task = plan_of(base).get_task()
     bare = next(entry.cost for entry in entries if entry.row.label == NONE)
     target = next(getattr(e.added, field) for e in entries if e.row == reference)
 
@@ -69,7 +71,7 @@ def match(base: Config, entries: list[Entry], kind: str, reference: Row) -> list
             return Row(entry.row.label, {**entry.row.block, "inner_channels": inner})
 
         def added(inner: int) -> int:
-            cost = network_cost(with_block(base, block(inner).block))
+            cost = task.cost(with_block(base, block(inner).block))
             return getattr(cost, field) - getattr(bare, field)
 
         try:

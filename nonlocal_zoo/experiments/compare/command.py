@@ -75,14 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         jobs = args.jobs or (len(cells) if args.executor == "slurm" else 1)
         launch = Launch(args.executor, jobs, args.launcher, args.nproc, slurm)
-        metric = plan_of(base).metric
         try:
             failed = run_cells(cells, base.train_cfg.max_iters, launch, work_dir.resolve() / "jobs")
         except KeyboardInterrupt:
             print("Interrupted; the same command goes on from the last checkpoints")
             return INTERRUPTED
-        lines = write_report(cells, failed, metric, args.config, work_dir)
-    print(to_text(HEADER, [cells_of(line, metric) for line in lines]), summary(lines), sep="\n\n")
+        lines = write_report(cells, failed, plan_of(base), args.config, work_dir)
+    print(to_text(HEADER, [cells_of(line) for line in lines]), summary(lines), sep="\n\n")
     for cell, reason in failed.items():
         print(f"failed: {cell.label}, seed {cell.seed}: {reason}")
     print(f"report: {work_dir / 'report.html'}")

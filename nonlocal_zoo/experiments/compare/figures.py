@@ -13,6 +13,7 @@ from nonlocal_zoo.engine.curves import curves, read_scalars
 from .cell import Cell
 from .grammar import NONE
 from .leaderboard import Line
+from .place import Plan
 
 GREY, BLUE = "0.6", "#2a6fbb"
 VERDICTS = {"better": "#2a7f3f", "worse": "#b03030"}
@@ -57,12 +58,12 @@ def draw_leaderboard(lines: list[Line], metric: str, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def draw_curves(lines: list[Line], cells: list[Cell], metric: str, path: Path) -> None:
+def draw_curves(lines: list[Line], cells: list[Cell], plan: Plan, path: Path) -> None:
     """Validation scores over iterations: mean over seeds, band from the lowest to the highest.
 
     A panel a block, with "none" in grey in each.
     """
-    courses = {line.entry.row.label: _courses(line, cells, metric) for line in lines}
+    courses = {line.entry.row.label: _courses(line, cells, plan) for line in lines}
     courses = {label: c for label, c in courses.items() if c.size}
     others = [label for label in courses if label != NONE] or [*courses]
     columns = min(len(others), 4)
@@ -82,23 +83,24 @@ def draw_curves(lines: list[Line], cells: list[Cell], metric: str, path: Path) -
     for axis in axes[len(others) :]:
         axis.set_visible(False)
     figure.supxlabel("iteration", fontsize=10)
-    figure.supylabel(f"{metric}, validation (grey: none)", fontsize=10)
+    figure.supylabel(f"{plan.metric}, validation (grey: none)", fontsize=10)
     figure.savefig(path, dpi=110)
 
 
-def _courses(line: Line, cells: list[Cell], metric: str) -> np.ndarray:
-    """(seeds, 2, validations): iterations and scores of the finished cells."""
+def _courses(line: Line, cells: list[Cell], plan: Plan) -> np.ndarray:
+    """(seeds, 2, validations): iterations and scores, in percent, of the finished cells."""
     metrics = [
-        curves(read_scalars(cell.files.train))[1].get(metric, [])
+        curves(read_scalars(cell.files.train))[1].get(plan.metric, [])
         for cell in cells
         if cell.entry is line.entry and cell.seed in line.scores
     ]
     shortest = min(map(len, metrics), default=0)
     points = np.array([course[:shortest] for course in metrics])
-    return points.reshape(len(metrics), shortest, 2).swapaxes(1, 2)
+    points = points.reshape(len(metrics), shortest, 2).swapaxes(1, 2)
+    return points * np.array([[1], [plan.get_task().percent]])
 
 
-def draw_classes(lines: list[Line], path: Path) -> None:
+def draw_classes(lines: list[Line], plan: Plan, path: Path) -> None:
     """Mean difference to "none" of the score of each class, blocks by classes."""
     none = next(line for line in lines if line.entry.row.label == NONE)
     shown = [line for line in lines if line is not none and line.classes]
@@ -114,7 +116,10 @@ def draw_classes(lines: list[Line], path: Path) -> None:
                   va="center", fontsize=8, color="white" if dark else "black")  # fmt: skip
     axis.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=9)
     axis.set_yticks(range(len(shown)), [line.entry.row.label for line in shown], fontsize=9)
-    axis.set_title("IoU of each class minus that of none, points, mean over seeds", fontsize=10)
+    score = plan.get_task().class_prefix.strip("/_")
+    axis.set_title(
+        f"{score} of each class minus that of none, points, mean over seeds", fontsize=10
+    )
     figure.colorbar(picture, ax=axis, shrink=0.8)
     figure.savefig(path, dpi=110)
 

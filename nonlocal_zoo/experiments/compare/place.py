@@ -1,4 +1,4 @@
-"""Where in a config the block stands, and what the network then costs."""
+"""Where in a config the block stands."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import MODELS, DefaultScope
 
-from nonlocal_zoo.blocks.cost import BlockCost, block_cost
 from nonlocal_zoo.engine.config import ConfigError, load_config
-from nonlocal_zoo.registry import check_arguments, parameters_of
+from nonlocal_zoo.registry import check_arguments, choose, parameters_of
+
+from ..tasks import NAMES, Task, get_task
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,17 @@ class Plan:
             ["model.backbone.insert.0.block"].
         metric: of the test evaluator; higher is better.
         pictures: indices into the test set of those that the report shows.
+        task: name of a file of experiments/tasks.
     """
 
     places: list[str]
     metric: str
     pictures: list[int]
+    task: str = "segmentation"
+
+    def get_task(self) -> Task:
+        """What ``task`` names."""
+        return get_task(self.task)
 
 
 def read_base(path: str | Path, options: dict[str, Any] | None = None) -> Config:
@@ -55,9 +60,10 @@ def plan_of(config: Config) -> Plan:
     try:
         check_arguments("compare", parameters_of(Plan), section)
         plan = Plan(**section)
+        choose("task", plan.task, NAMES)
         for place in plan.places:
             _parent(config, place)
-    except (TypeError, KeyError, IndexError, ValueError) as error:
+    except (TypeError, LookupError, ValueError) as error:
         raise ConfigError(
             f"compare={section}: {error}; needed is compare=dict(places=['model.decode_head.block'"
             "], metric='mIoU', pictures=[0])"
@@ -72,19 +78,6 @@ def with_block(base: Config, block: dict[str, Any] | None) -> Config:
         value = None if block is None else ConfigDict(copy.deepcopy(block))
         _parent(config, place)[place.rpartition(".")[2]] = value
     return config
-
-
-def network_cost(config: Config) -> BlockCost:
-    """Parameters and multiply-adds of the whole network on one picture, nothing allocated.
-
-    The picture has ``model.data_preprocessor.size``, that of training.
-
-    Raises:
-        ValueError, TypeError, LookupError: the model cannot be built.
-    """
-    with DefaultScope.overwrite_default_scope(config.default_scope), torch.device("meta"):
-        model = MODELS.build(copy.deepcopy(config.model))
-    return block_cost(model, (1, 3, *config.model.data_preprocessor.size))
 
 
 def _parent(config: Config, place: str) -> Any:

@@ -16,6 +16,7 @@ from .figures import draw_classes, draw_curves, draw_leaderboard
 from .grammar import IDENTITY, NONE
 from .leaderboard import Line, leaderboard
 from .manifest import manifest
+from .place import Plan
 from .sheets import draw_sheets
 from .texts import HEADER, caption, cells_of, comma_separated, markdown
 
@@ -29,7 +30,7 @@ PICTURES = {
 
 
 def write_report(
-    cells: list[Cell], failed: dict[Cell, str], metric: str, config: str, work_dir: Path
+    cells: list[Cell], failed: dict[Cell, str], plan: Plan, config: str, work_dir: Path
 ) -> list[Line]:
     """Writes leaderboard.md, .csv and .png, the other pictures, manifest.json and report.html.
 
@@ -38,35 +39,35 @@ def write_report(
     Args:
         cells: of the comparison, finished or not.
         failed: reasons.
-        metric: of the config's section compare.
+        plan: the config's section compare.
         config: path of the base config.
         work_dir: where to.
 
     Returns:
         the leaderboard.
     """
-    lines = leaderboard(cells, metric)
+    lines = leaderboard(cells, plan)
     record = manifest(config, cells)
     disk = AtomicBackend()
-    disk.put_text(markdown(lines, metric), work_dir / "leaderboard.md")
+    disk.put_text(markdown(lines, plan.metric), work_dir / "leaderboard.md")
     disk.put_text(comma_separated(lines), work_dir / "leaderboard.csv")
     disk.put_text(json.dumps(record, indent=2), work_dir / "manifest.json")
     pictures = {name: work_dir / f"{name}.png" for name in PICTURES}
     for path in pictures.values():
         path.unlink(missing_ok=True)  # what is there at the end is of this run
-    _draw(lines, cells, metric, pictures)
-    disk.put_text(_page(lines, failed, metric, record, pictures), work_dir / "report.html")
+    _draw(lines, cells, plan, pictures)
+    disk.put_text(_page(lines, failed, plan.metric, record, pictures), work_dir / "report.html")
     return lines
 
 
-def _draw(lines: list[Line], cells: list[Cell], metric: str, pictures: dict[str, Path]) -> None:
+def _draw(lines: list[Line], cells: list[Cell], plan: Plan, pictures: dict[str, Path]) -> None:
     if not any(line.scores for line in lines):
         return
-    draw_leaderboard(lines, metric, pictures["leaderboard"])
-    draw_curves(lines, cells, metric, pictures["curves"])
+    draw_leaderboard(lines, plan.metric, pictures["leaderboard"])
+    draw_curves(lines, cells, plan, pictures["curves"])
     none = next(line for line in lines if line.entry.row.label == NONE)
     if none.classes and any(line.classes for line in lines if line is not none):
-        draw_classes(lines, pictures["classes"])
+        draw_classes(lines, plan, pictures["classes"])
     order = [line.entry for line in lines]
     looked = sorted(
         (cell for cell in cells if cell.seed == 0 and cell.state == "finished"),
@@ -91,7 +92,7 @@ def _page(
         title=f"Blocks in {Path(record['config']).stem}",
         summary=summary(lines),
         header=HEADER,
-        rows=[cells_of(line, metric) for line in lines],
+        rows=[cells_of(line) for line in lines],
         caption=caption(lines, metric),
         failed=[*failed.items()],
         pictures=[

@@ -1,47 +1,44 @@
-"""Pictures of answers and affinities: a row a block, a column a picture of the test set."""
+"""Pictures of answers and affinities: a row a block, a column a sample of the test set."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from .cell import Cell
-from .look import IGNORE
-
-Looks = dict[str, np.ndarray]  # what look.py wrote
+from .look import read_looks
 
 
 def draw_sheets(cells: list[Cell], answers: Path, affinities: Path) -> None:
-    """Writes both sheets for ``cells``, one a block, which have all looked at the same pictures.
+    """Writes both sheets for ``cells``, one a block, which have all looked at the same samples.
 
     Blocks without an affinity between pixels have no row in the second; without any there is none.
     """
-    looks = {cell.label: dict(np.load(cell.files.pictures)) for cell in cells}
+    looks = {cell.label: [*read_looks(cell.files.pictures).values()] for cell in cells}
     first = next(iter(looks.values()))
-    indices = sorted({name.split("/")[0] for name in first if "/" in name}, key=int)
-    images = [first[f"{i}/image"] for i in indices]
-    rows = {"input": images}
-    rows |= {"truth": [_paint(first, i, first[f"{i}/truth"]) for i in indices]}
-    for label, seen in looks.items():
-        rows[label] = [_paint(seen, i, seen[f"{i}/answer"]) for i in indices]
-    _draw(rows, None, "predictions, seed and pictures the same", answers)
+    images = [look.image for look in first]
+    rows = {"input": images, "truth": [look.truth for look in first]}
+    rows |= {label: [look.answer for look in seen] for label, seen in looks.items()}
+    _draw(rows, None, "predictions, seed and samples the same", answers)
 
-    with_map = {k: v for k, v in looks.items() if f"{indices[0]}/affinity" in v}
-    rows = {"input": images}
-    for label, seen in with_map.items():
-        rows[label] = [_heat(seen[f"{i}/image"], seen[f"{i}/affinity"]) for i in indices]
-    if with_map:
-        queries = [first[f"{i}/query"] for i in indices]
-        title = "whom the pixel at the cross listens to: |A_ij|, each picture to its own maximum"
-        _draw(rows, queries, title, affinities)
+    rows = {
+        label: [look.affinity for look in seen]
+        for label, seen in looks.items()
+        if all(look.affinity is not None for look in seen)
+    }
+    if rows:
+        title = "whom the node at the cross listens to: |A_ij|, each picture to its own maximum"
+        queries = [look.query for look in first]
+        _draw({"input": images} | rows, queries, title, affinities)
 
 
 def _draw(
-    rows: dict[str, list[np.ndarray]], queries: list[np.ndarray] | None, title: str, path: Path
+    rows: dict[str, list[np.ndarray]],
+    queries: list[np.ndarray | None] | None,
+    title: str,
+    path: Path,
 ) -> None:
     columns = len(rows["input"])
     height, width = rows["input"][0].shape[:2]
@@ -57,27 +54,8 @@ def _draw(
             axis.set_yticks([])
             for side in axis.spines.values():
                 side.set_visible(False)
-            if queries:
+            if queries and queries[k] is not None:
                 axis.plot(*queries[k][::-1], "+", color="#35e0ff", markersize=10)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=110)
-
-
-def _paint(seen: Looks, index: str, classes: np.ndarray) -> np.ndarray:
-    """The classes' colours where the truth is counted, over the greyed picture."""
-    truth = seen[f"{index}/truth"]
-    image = cv2.resize(seen[f"{index}/image"], truth.shape[::-1])
-    painted = np.repeat(0.45 * image.mean(-1, keepdims=True), 3, -1).astype(np.uint8)
-    counted = truth != IGNORE
-    painted[counted] = seen["palette"][classes[counted]]
-    return painted
-
-
-def _heat(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """|A_ij| over the greyed picture."""
-    size = image.shape[1::-1]
-    weights = cv2.resize(weights / max(weights.max(), 1e-30), size)
-    colour = 255 * colormaps["inferno"](weights)[..., :3]
-    grey = image.mean(-1, keepdims=True)
-    return (0.3 * grey + 0.7 * colour).clip(0, 255).astype(np.uint8)

@@ -19,7 +19,7 @@ HEADER = ("block", "seeds", "mean ± sd", "difference to none", "interval", "p",
           "note")  # fmt: skip
 
 
-def cells_of(line: Line, metric: str) -> Sequence[str]:
+def cells_of(line: Line) -> Sequence[str]:
     """The texts of ``HEADER`` for a line."""
     d = line.difference
     interval = "" if d is None else d.verdict
@@ -55,7 +55,7 @@ def caption(lines: list[Line], metric: str) -> str:
 
 def markdown(lines: list[Line], metric: str) -> str:
     """leaderboard.md."""
-    rows = [[cell.replace("|", "\\|") for cell in cells_of(line, metric)] for line in lines]
+    rows = [[cell.replace("|", "\\|") for cell in cells_of(line)] for line in lines]
     return f"{to_markdown(HEADER, rows)}\n\n{caption(lines, metric)}\n"
 
 

@@ -23,7 +23,7 @@ from nonlocal_zoo.engine.curves import read_scalars
 from nonlocal_zoo.engine.launch import fit
 
 from .cell import Files
-from .look import look
+from .look import write_looks
 from .manifest import commit
 from .place import plan_of
 
@@ -72,7 +72,8 @@ def work(files: Files, launcher: str) -> None:
     runner = fit(config)
     metrics = {name: float(value) for name, value in runner.test().items()}
     if is_main_process():
-        look(runner, plan_of(config).pictures, files.pictures)
+        plan = plan_of(config)
+        write_looks(plan.get_task(), runner, plan.pictures, files.pictures)
         times = [r["time"] for r in read_scalars(files.train) if "lr" in r and "time" in r]
         result = dict(
             metrics=metrics,
