@@ -59,10 +59,10 @@ def write(folder: Path) -> None:
                 inside = (far if number % 2 else np.hypot(rows - y, columns - x)) < size
                 picture[inside] += 150
                 code = rle.encode(np.asfortranarray(inside.astype(np.uint8)))
-                annotation = dict(id=len(annotations) + 1, image_id=number + 1, category_id=1,
-                                  iscrowd=0, area=int(inside.sum()), bbox=list(rle.toBbox(code)),
-                                  segmentation=dict(code, counts=code["counts"].decode()))  # fmt: skip
-                annotations.append(annotation)
+                annotation = dict(id=len(annotations) + 1, image_id=number + 1, category_id=1)
+                annotation |= dict(iscrowd=0, area=int(inside.sum()), bbox=list(rle.toBbox(code)))
+                code["counts"] = code["counts"].decode()
+                annotations.append(annotation | dict(segmentation=code))
         name = f"{number}.png"
         Image.fromarray(picture).save(folder / "images" / name)
         images.append(dict(id=number + 1, file_name=name, width=64, height=64))
