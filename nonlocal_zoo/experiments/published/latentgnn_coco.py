@@ -87,6 +87,29 @@ def read_rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def networks() -> dict[str, dict[str, dict[str, Any]]]:
+    """{name: {layer of a ResNet: arguments of ``build_block``}}, each network of the tables once.
+
+    And beside them other strides and settings of LatentGNN, and other blocks, at stage 4.
+    """
+    found = {}
+    for kind, stages, kernels in dict.fromkeys(
+        (row["block"], row["stage"], int(row["kernels"])) for row in read_rows() if row["stage"]
+    ):
+        name = f"{kind.lower()}-stage{stages}" + (f"-k{kernels}" if kernels > 1 else "")
+        found[name] = {
+            f"layer{int(stage) - 1}": dict(name="nl") if kind == "NL" else latent(stage, kernels)
+            for stage in stages
+        }
+    beside = {
+        "latentgnn-stage4-stride8": latent("4", 1, reduction=8),
+        "latentgnn-stage4-group": group("4", 1),
+        "latentgnn-stage4-mixture": dict(name="latentgnn_mixture"),
+        "snl-stage4": dict(name="snl"),
+    }
+    return found | {name: {"layer3": block} for name, block in beside.items()}
+
+
 def quote(row: dict[str, str]) -> Quoted:
     kernels = int(row["kernels"] or 0)
     label = row["backbone"]
