@@ -1,0 +1,79 @@
+"""A published table beside what is counted here, in markdown."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+from nonlocal_zoo.tables import to_markdown
+
+from .base import Added, PaperTable
+
+COLUMNS = {"parameters": 1e6, "multiply_adds": 1e9}
+UNITS = {"parameters": "M", "multiply_adds": "G"}
+
+
+def measure(table: PaperTable) -> dict[str, dict[str, Added]]:
+    """{setting: {label: what is added}} of the rows with a block."""
+    rows = {row.label: row for row in table.rows if row.added}  # networks of other depths: the same
+    return {
+        setting.name: {label: setting.cost(**row.block) for label, row in rows.items()}
+        for setting in table.settings
+    }
+
+
+def deviations(table: PaperTable, counted: dict[str, dict[str, Added]], column: str) -> dict:
+    """{setting: {label: counted / published - 1}}."""
+    published = {row.label: getattr(row.added, column) for row in table.rows if row.added}
+    return {
+        setting: {
+            label: getattr(added, column) / published[label] - 1 for label, added in rows.items()
+        }
+        for setting, rows in counted.items()
+    }
+
+
+def nearest(table: PaperTable, counted: dict[str, dict[str, Added]], column: str) -> str:
+    """The setting with the smallest mean deviation, up or down."""
+    off = deviations(table, counted, column)
+    return min(off, key=lambda setting: mean(map(abs, off[setting].values())))
+
+
+def cost_table(table: PaperTable, counted: dict[str, dict[str, Added]], column: str) -> str:
+    """A row for each published row, a column for each setting, the mean deviation below."""
+    off, unit = deviations(table, counted, column), UNITS[column]
+    rows = []
+    for row in table.rows:
+        if row.added and row.label not in {r[0] for r in rows}:
+            cells = [
+                f"{getattr(counted[name][row.label], column) / COLUMNS[column]:.3f} {unit} "
+                f"({off[name][row.label]:+.1%})"
+                for name in counted
+            ]
+            published = getattr(row.added, column) / COLUMNS[column]
+            rows.append([row.label, f"{published:.2f} {unit}", *cells])
+    sums = [f"{mean(map(abs, off[name].values())):.1%}" for name in counted]
+    return to_markdown(
+        ["row", "published", *counted], [*rows, ["mean deviation, up or down", "", *sums]]
+    )
+
+
+def quoted_table(table: PaperTable) -> str:
+    """The other columns, as they were printed."""
+    names = list(table.rows[0].scores)
+    rows = [[row.label, *(row.scores[name] for name in names)] for row in table.rows]
+    return to_markdown(["row", *names], rows)
+
+
+def to_report(table: PaperTable) -> str:
+    """All of it, as a page."""
+    counted = measure(table)
+    parts = [f"# {table.title}", table.source]
+    parts.append("\n".join(f"- **{setting.name}**: {setting.what}" for setting in table.settings))
+    for column, title in (
+        ("parameters", "Added parameters"),
+        ("multiply_adds", f"Added multiply-adds at {table.size}"),
+    ):
+        parts += [f"## {title}", cost_table(table, counted, column)]
+        parts.append(f"Nearest: {nearest(table, counted, column)}.")
+    parts += ["## What this says", table.remarks, "## As printed", quoted_table(table)]
+    return "\n\n".join(parts) + "\n"
