@@ -145,6 +145,8 @@ class AtomicCheckpointHook(CheckpointHook):
                 raise ValueError(f"{label}: {name}={value!r}; it writes to local folders only")
         self.backend_args = {"backend": "sealed"}
         super().before_train(runner)
+        # CheckpointHook forgets it, and then writes no best score beside a best checkpoint.
+        self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
         # What a kill kept from being removed; the last checkpoint says what that was.
         self._remove(runner.message_hub.runtime_info.get("outdated_ckpt_ids", ()))
 
