@@ -7,6 +7,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from ..arguments import Count, Rounds, checked
 from ..layers import Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS, choose
@@ -17,7 +18,6 @@ from .init import initialize
 from .parts import (
     Config,
     build_affinities,
-    check_counts,
     check_start,
     check_width,
     one_for_each,
@@ -59,18 +59,19 @@ class NonLocalBlock(nn.Module):
         UnknownNameError, TypeError, ValueError: an argument is not known, with what is allowed.
     """
 
+    @checked
     def __init__(
         self,
-        in_channels: int | None,
+        in_channels: Count | None,
         affinity: Config | Sequence[Config] = "embedded_gaussian",
         graph_filter: Config | Sequence[Config] = "adjacency",
-        reduction: int = 2,
-        inner_channels: int | None = None,
-        stages: int = 1,
+        reduction: Count = 2,
+        inner_channels: Count | None = None,
+        stages: Rounds = 1,
         embedding: str | None = None,
         values: bool = True,
         gate: Config | None = None,
-        recurrence: int = 1,
+        recurrence: Rounds = 1,
         bias: bool = True,
         norm: str | dict | None = None,
         activation: str | None = None,
@@ -81,13 +82,6 @@ class NonLocalBlock(nn.Module):
         init: str = "default",
     ) -> None:
         super().__init__()
-        check_counts(
-            in_channels=1 if in_channels is None else in_channels,
-            reduction=reduction,
-            inner_channels=1 if inner_channels is None else inner_channels,
-            stages=stages,
-            recurrence=recurrence,
-        )
         check_start(zero_init, activation, residual, residual_scale)
         self.in_channels, self.recurrence = in_channels, recurrence
         self.zero_init, self.init = zero_init, init

@@ -15,13 +15,6 @@ Config = str | dict[str, Any]
 _ANY = inspect.Parameter("channels", inspect.Parameter.KEYWORD_ONLY, default=None)
 
 
-def check_counts(**counts: int) -> None:
-    """Raises ValueError for a count that is no int >= 1, by name."""
-    for field, value in counts.items():
-        if int(value) != value or value < 1:
-            raise ValueError(f"{field}={value!r}; allowed: an int >= 1")
-
-
 def check_start(
     zero_init: bool, activation: str | None, residual: bool, residual_scale: bool
 ) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 
 from .errors import CheckpointError, ConfigError
@@ -115,7 +114,7 @@ def load_plain(path: str) -> dict:
 
 
 def first_whole(paths: list[Path]) -> Path:
-    """The first of these files that is not damaged; the others are named in the log.
+    """The first of these files that is not damaged; the ones before it are printed, with reasons.
 
     Raises:
         CheckpointError: all are.
@@ -124,8 +123,8 @@ def first_whole(paths: list[Path]) -> Path:
     for path in paths:
         reason = damage(path)
         if reason is None:
-            for line in reasons:
-                print_log(f"{line}; going on from {path.name}", "current", level=30)
+            for line in reasons:  # there is no logger before there is a Runner
+                print(f"{line}; going on from {path.name}")
             return path
         reasons.append(f"checkpoint={str(path)!r} is damaged: {reason}")
     raise CheckpointError(f"{'; '.join(reasons)}; there is no other to go on from")

@@ -40,7 +40,8 @@ def drawing(config, folder, workers, **options):
     made.train_dataloader.dataset.pipeline = RANDOM
     tiny_run.runner.count += 1
     made.merge_from_dict(
-        {"work_dir": str(folder), "launcher": "none", "experiment_name": f"r{tiny_run.runner.count}",
+        {"work_dir": str(folder), "launcher": "none",
+         "experiment_name": f"resume{tiny_run.runner.count}",
          "default_hooks.checkpoint.max_keep_ckpts": -1, "train_cfg.val_interval": 2, **options}
     )  # fmt: skip
     return made

@@ -1,4 +1,4 @@
-"""How often a test that repeats itself does so: little in `make test`, all of it in `make trust`."""
+"""How often a test that repeats itself does so: little in `make test`, all in `make trust`."""
 
 import os
 
