@@ -81,6 +81,12 @@ class Registry:
 
         return enter
 
+    def called(self, kind: str) -> Registry:
+        """The same table under another name, for errors of another field."""
+        other = Registry(kind, self.given)
+        other._entries = self._entries
+        return other
+
     def names(self, pattern: str = "*") -> list[str]:
         """Registered names that match a shell pattern, in the order of registration."""
         return [name for name in self._entries if fnmatch.fnmatch(name, pattern)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
@@ -96,18 +95,13 @@ class NonLocalBlock(nn.Module):
         project = values and not embedding
         width = inner if project or embedding else in_channels  # of z
         check_width(self.affinities, width)
-        make_filter = partial(
-            FILTERS.build,
-            in_channels=width,
-            out_channels=in_channels,
-            inner_channels=inner,
-            bias=bias,
-        )
+        widths = dict(in_channels=width, out_channels=in_channels, inner_channels=inner, bias=bias)
+        gates = FILTERS.called("gate")
         self.units = nn.ModuleList(
             Unit(
                 Projection(in_channels, inner, bias) if project else None,
-                [make_filter(g) for g in one_for_each(graph_filter, self.affinities)],
-                make_filter(gate) if gate else None,
+                [FILTERS.build(g, **widths) for g in one_for_each(graph_filter, self.affinities)],
+                None if gate is None else gates.build(gate, **widths),
                 in_channels,
                 norm,
                 activation,

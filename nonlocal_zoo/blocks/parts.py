@@ -68,7 +68,7 @@ def check_width(affinities: Sequence[Affinity], width: int) -> None:
     for affinity in affinities:
         if affinity.width not in (None, width):
             raise ValueError(
-                f"{type(affinity).__name__} acts on the {affinity.width} channels that it was "
+                f"affinity: {type(affinity).__name__} acts on the {affinity.width} channels that it was "
                 f"computed from, and the values have {width}; allowed: values=False for those of "
                 "the input, values=True for inner_channels"
             )
@@ -86,7 +86,7 @@ def one_for_each(config: Config | Sequence[Config], affinities: Sequence) -> lis
     if len(configs) != len(affinities):
         raise ValueError(
             f"graph_filter has {len(configs)} entries; allowed: one, or one for each of the "
-            f"{len(affinities)} affinities"
+            f"{len(affinities)} affinities in affinity"
         )
     return configs
 

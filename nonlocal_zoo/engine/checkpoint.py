@@ -50,12 +50,16 @@ class AtomicBackend(LocalBackend):
             raise
 
     @contextmanager
-    def removing_last(self) -> Iterator[None]:
-        """Inside it ``remove`` waits for the end; after an error nothing is removed."""
-        outdated = []
+    def removing_last(self) -> Iterator[list[str]]:
+        """Inside it ``remove`` waits for the end; after an error nothing is removed.
+
+        Yields:
+            the paths that wait.
+        """
+        outdated: list[str] = []
         self.remove = outdated.append
         try:
-            yield
+            yield outdated
         finally:
             del self.remove
         for path in outdated:
@@ -119,6 +123,9 @@ def _number(path: Path) -> int | None:
     return int(match[1]) if match else None
 
 
+OUTDATED = "outdated_ckpts"  # in the checkpoint: files that go when it is written
+
+
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
     """mmengine's CheckpointHook, with files that are whole and old ones that wait for the new.
@@ -145,10 +152,11 @@ class AtomicCheckpointHook(CheckpointHook):
                 raise ValueError(f"{label}: {name}={value!r}; it writes to local folders only")
         self.backend_args = {"backend": "sealed"}
         super().before_train(runner)
+        self.waiting: list[str] = []  # best checkpoints that go when a better one is whole
         # CheckpointHook forgets it, and then writes no best score beside a best checkpoint.
         self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
         # What a kill kept from being removed; the last checkpoint says what that was.
-        self._remove(runner.message_hub.runtime_info.get("outdated_ckpt_ids", ()))
+        self._remove(runner.message_hub.runtime_info.get(OUTDATED, ()))
 
     def save(self, runner: Runner) -> None:
         """Writes a checkpoint now. To be called from ``after_train_iter``."""
@@ -159,10 +167,11 @@ class AtomicCheckpointHook(CheckpointHook):
         outdated = []
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
-                outdated.append(self.keep_ckpt_ids.popleft())
+                outdated.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
             self.keep_ckpt_ids.append(step)
             runner.message_hub.update_info("keep_ckpt_ids", list(self.keep_ckpt_ids))
-            runner.message_hub.update_info("outdated_ckpt_ids", outdated)
+        leaving = outdated + [os.path.basename(path) for path in self.waiting]
+        runner.message_hub.update_info(OUTDATED, leaving)
         name = self.filename_tmpl.format(step)
         self.last_ckpt = os.path.join(self.out_dir, name)
         runner.message_hub.update_info("last_ckpt", self.last_ckpt)
@@ -187,12 +196,13 @@ class AtomicCheckpointHook(CheckpointHook):
         self._remove(outdated)
 
     @master_only
-    def _remove(self, steps: Iterable[int]) -> None:
-        for step in steps:
-            path = os.path.join(self.out_dir, self.filename_tmpl.format(step))
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            path = os.path.join(self.out_dir, name)
             if os.path.exists(path):
                 self.file_backend.remove(path)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        with self.file_backend.removing_last():
+        with self.file_backend.removing_last() as self.waiting:
             super()._save_best_checkpoint(runner, metrics)
+        self.waiting = []

@@ -99,6 +99,7 @@ class ExactResumeHook(Hook):
             print_log("Resumed without the generators' states: random numbers differ from those "
                       "of an uninterrupted run", "current", level=30)  # fmt: skip
         elif isinstance(loop, IterBasedTrainLoop):
+            set_random_state(state)  # of the validation below, which may write the best so far
             loop.dataloader_iterator = _replayed(loop.dataloader_iterator, runner.iter, state)
         else:
             set_random_state(state)
