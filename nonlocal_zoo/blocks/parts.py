@@ -68,9 +68,9 @@ def check_width(affinities: Sequence[Affinity], width: int) -> None:
     for affinity in affinities:
         if affinity.width not in (None, width):
             raise ValueError(
-                f"affinity: {type(affinity).__name__} acts on the {affinity.width} channels that it "
-                f"was computed from, and the values have {width}; allowed: values=False for those of "
-                "the input, values=True for inner_channels"
+                f"affinity: {type(affinity).__name__} acts on the {affinity.width} channels that "
+                f"it was computed from, and the values have {width}; allowed: values=False for "
+                "those of the input, values=True for inner_channels"
             )
 
 

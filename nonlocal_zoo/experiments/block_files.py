@@ -67,8 +67,8 @@ def _build(spec: Mapping[str, Any], weights: Mapping[str, Any], where: Any) -> N
     wrong += [k for k, v in weights.items() if k in mine and v.shape != mine[k].shape]
     if wrong:
         raise ValueError(
-            f"{where}: the weights are not those of {dict(spec)}: {len(wrong)} tensors are missing, "
-            f"left over or of another shape, {', '.join(wrong[:3])} among them"
+            f"{where}: the weights are not those of {dict(spec)}: {len(wrong)} tensors are "
+            f"missing, left over or of another shape, {', '.join(wrong[:3])} among them"
         )
     floating = {value.dtype for value in weights.values() if value.is_floating_point()}
     if len(floating) == 1:
