@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..arguments import Count
 from ..layers import Projection, inverse_length, l2_normalize
 from ..operators import GraphOperator, GroupChannels, LowRank, Scaled, chain_matmul
 from ..precision import at_least_float32
@@ -37,10 +38,10 @@ class Latent(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        dim: int = 100,
+        channels: Count,
+        dim: Count = 100,
         shared: bool = False,
-        groups: int = 1,
+        groups: Count = 1,
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:

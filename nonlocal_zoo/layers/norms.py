@@ -8,10 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..arguments import Count, Positive, Share
 from ..registry import Registry
 
-NORMS = Registry("norm")
-NORMS.register("batch")(nn.BatchNorm1d)
+NORMS = Registry("norm", given=("num_features",))
+
+
+@NORMS.register("batch")
+def batch_norm(
+    num_features: Count, eps: Positive = 1e-5, momentum: Share | None = 0.1
+) -> nn.BatchNorm1d:
+    """Over the nodes of all graphs, channel by channel: torch's."""
+    return nn.BatchNorm1d(num_features, eps, momentum)
 
 
 @NORMS.register("group")
@@ -23,7 +31,7 @@ class GroupNorm(nn.GroupNorm):
         groups: at most; fewer where so many divide nothing.
     """
 
-    def __init__(self, num_features: int, groups: int = 32) -> None:
+    def __init__(self, num_features: Count, groups: Count = 32) -> None:
         super().__init__(math.gcd(groups, num_features), num_features)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -42,7 +50,7 @@ class GroupNorm(nn.GroupNorm):
 class LayerNorm(nn.LayerNorm):
     """Over the channels of each node: (B, C, N) -> (B, C, N)."""
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: Count) -> None:
         super().__init__(num_features)
 
     def forward(self, x: Tensor) -> Tensor:
