@@ -14,6 +14,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .arguments import check_values
+
 
 class UnknownNameError(LookupError):
     """A name that is not registered, or a value that is not allowed."""
@@ -57,10 +59,15 @@ def check_arguments(label: str, allowed: Iterable[str], given: Iterable[str]) ->
 
 
 class Registry:
-    """A table of named things of one ``kind`` ("affinity", "filter", "block", ...)."""
+    """A table of named things of one ``kind`` ("affinity", "filter", "block", ...).
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    Args:
+        kind: for errors.
+        given: arguments that follow from where a thing stands, and that no config may set.
+    """
+
+    def __init__(self, kind: str, given: Iterable[str] = ()) -> None:
+        self.kind, self.given = kind, tuple(given)
         self._entries: dict[str, Any] = {}
 
     def register(self, name: str) -> Callable[[Any], Any]:
@@ -73,6 +80,12 @@ class Registry:
             return entry
 
         return enter
+
+    def called(self, kind: str) -> Registry:
+        """The same table under another name, for errors of another field."""
+        other = Registry(kind, self.given)
+        other._entries = self._entries
+        return other
 
     def names(self, pattern: str = "*") -> list[str]:
         """Registered names that match a shell pattern, in the order of registration."""
@@ -95,6 +108,7 @@ class Registry:
         Raises:
             UnknownNameError: the type is not registered.
             TypeError: a key is not an argument of that type, or an argument is missing.
+            ValueError: a value is not what the argument's annotation allows.
         """
         config = {"type": config} if isinstance(config, str) else dict(config)
         if "type" not in config:
@@ -103,16 +117,18 @@ class Registry:
         target = self.get(name)
         allowed = parameters_of(target)
         label = f"{self.kind} {name!r}"
-        check_arguments(label, allowed, config)
+        free = [key for key in allowed if key not in context or key not in self.given]
+        check_arguments(label, free, config)
         known = {key: value for key, value in context.items() if key in allowed}
         arguments = {**known, **config}
         for key, parameter in allowed.items():
             if parameter.default is inspect.Parameter.empty and key not in arguments:
                 raise TypeError(f"{label} needs the argument {key!r}")
+        check_values(label, target, arguments)
         return target(**arguments)
 
 
-AFFINITIES = Registry("affinity")
-FILTERS = Registry("graph_filter")
+AFFINITIES = Registry("affinity", given=("channels",))
+FILTERS = Registry("graph_filter", given=("in_channels", "out_channels"))
 BLOCKS = Registry("block")
 REFERENCES = Registry("reference")

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "trust: repeats itself; all of it with NLZ_TRUST=full")
     config.addinivalue_line("markers", "mm: needs mmengine, mmcv and mmseg, and seconds to import")
     torch.set_num_threads(1)  # tiny tensors: threads cost more than they give
 

@@ -12,7 +12,7 @@ import nonlocal_zoo
 ROOT = Path(nonlocal_zoo.__file__).parent
 # A module imports what stands on the lines above its own, and its own package.
 ORDER = (
-    ("_version", "registry", "precision", "tracing", "signal", "layers"),
+    ("_version", "arguments", "registry", "precision", "tracing", "signal", "layers"),
     ("operators",),
     ("affinities", "filters"),  # do not know each other
     ("blocks",),
@@ -26,7 +26,8 @@ ORDER = (
     ("__main__",),
 )
 GROUND = {name: set() for name in ORDER[0]} | {
-    "layers": {"precision", "registry"},
+    "registry": {"arguments"},
+    "layers": {"arguments", "precision", "registry"},
     "signal": {"precision", "layers"},
 }
 CORE = {name for line in ORDER[:6] for name in line} | {"__init__", "testing"}

@@ -5,7 +5,6 @@ proves every cell, which takes minutes and a C++ compiler; the tests prove those
 --check writes and proves nothing.
 """
 
-import argparse
 import itertools
 import os
 import sys
@@ -17,6 +16,9 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import torch  # noqa: E402
 from deployment import CASES, REFUSED, WAYS, prove  # noqa: E402
+
+from nonlocal_zoo.experiments.files import write_or_check  # noqa: E402
+from nonlocal_zoo.tables import to_markdown  # noqa: E402
 
 PAGE = ROOT / "docs" / "deployment.md"
 HEADER = """# Outside of Python
@@ -73,31 +75,19 @@ def cell(name: str, way: str) -> str:
 
 def page() -> str:
     """The whole page."""
-    rows = [["block", *WAYS], ["---"] * (len(WAYS) + 1)]
-    rows += [[name, *(cell(name, way) for way in WAYS)] for name in CASES]
-    return HEADER + "".join(f"| {' | '.join(row)} |\n" for row in rows) + TAIL
+    rows = [(name, *(cell(name, way) for way in WAYS)) for name in CASES]
+    return f"{HEADER}{to_markdown(('block', *WAYS), rows)}\n{TAIL}"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
-    check = parser.parse_args().check
-    fresh = page()
-    if check and (not PAGE.exists() or PAGE.read_text() != fresh):
-        print("docs/deployment.md is stale: python tools/make_deployment.py", file=sys.stderr)
-        return 1
-    if not check:
-        with tempfile.TemporaryDirectory() as cache:  # not what another run left, maybe in pieces
-            os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-            for name, way in itertools.product(CASES, WAYS):
-                print(f"{name}: {way}", flush=True)
-                torch.manual_seed(0)
-                prove(name, way)
-        unfinished = PAGE.with_suffix(".tmp")
-        unfinished.write_text(fresh)
-        os.replace(unfinished, PAGE)
-    return 0
+def prove_all() -> None:
+    """Proves each cell, in fresh graphs and nothing of what another run left, maybe in pieces."""
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        for name, way in itertools.product(CASES, WAYS):
+            print(f"{name}: {way}", flush=True)
+            torch.manual_seed(0)
+            prove(name, way)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page, __file__, __doc__, prove_all))

@@ -3,11 +3,11 @@
 Each test in tests/errata has its line as its docstring: where | what is wrong | what we do.
 """
 
-import argparse
 import ast
-import os
 import sys
 from pathlib import Path
+
+from nonlocal_zoo.experiments.files import write_or_check
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests" / "errata"
@@ -47,20 +47,5 @@ def page(tests: Path = TESTS) -> str:
     return HEADER + "".join(row for path in sorted(tests.glob("test_*.py")) for row in lines(path))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
-    check = parser.parse_args().check
-    fresh = page()
-    if check and (not PAGE.exists() or PAGE.read_text() != fresh):
-        print("docs/errata.md is stale: python tools/make_errata.py", file=sys.stderr)
-        return 1
-    if not check:
-        unfinished = PAGE.with_suffix(".tmp")
-        unfinished.write_text(fresh)
-        os.replace(unfinished, PAGE)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page, __file__, __doc__))

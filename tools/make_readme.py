@@ -1,11 +1,11 @@
 """Writes the tables into README.md: python tools/make_readme.py [--check]"""
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
 from nonlocal_zoo.experiments.benchmark.readme import speed_table
+from nonlocal_zoo.experiments.files import write_or_check
 from nonlocal_zoo.tables import HEADER, block_rows, to_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -47,19 +47,10 @@ def with_tables(text: str) -> str:
     return text
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
-    check = parser.parse_args().check
-    text = README.read_text()
-    fresh = with_tables(text)
-    if check and fresh != text:
-        print("README.md is stale: python tools/make_readme.py", file=sys.stderr)
-        return 1
-    if not check:
-        README.write_text(fresh)
-    return 0
+def page() -> str:
+    """README.md with its tables as they should be."""
+    return with_tables(README.read_text())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(README, page, __file__, __doc__))

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from ..blocks import build_block
 from ..registry import check_arguments, choose
 
-POSITIONS = ("end", "before_last")
-
 
 class _After:
     """Forward hook: the host's output goes through its child ``name``.
@@ -23,6 +21,14 @@ class _After:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def register(self, host: nn.Module) -> None:
+        host.register_forward_hook(self)
+
+    @staticmethod
+    def channels(host: nn.Module) -> int:
+        """Of what the hook gets."""
+        return _convolutions(host)[-1].out_channels
+
     def __call__(self, module: nn.Module, args: tuple, output: Tensor) -> Tensor:
         return getattr(module, self.name)(output)
 
@@ -30,18 +36,29 @@ class _After:
 class _Before(_After):
     """Forward pre-hook: the host's first input goes through its child ``name``."""
 
+    def register(self, host: nn.Module) -> None:
+        host.register_forward_pre_hook(self)
+
+    @staticmethod
+    def channels(host: nn.Module) -> int:
+        return _convolutions(host)[0].in_channels
+
     def __call__(self, module: nn.Module, args: tuple) -> tuple:
         return (getattr(module, self.name)(args[0]), *args[1:])
 
 
-def insert_block(
-    model: nn.Module, stage: str, block: Mapping[str, Any] | str, position: str = "end"
-) -> nn.Module:
-    """Puts one block at the end of a stage, or before its last residual block.
+# Name -> which residual block of the stage has the non-local one, and on which side of it.
+POSITIONS = {"end": (-1, _After), "before_last": (-1, _Before)}
 
-    The block becomes a child of the stage's last residual block and acts through a hook there:
-    existing state-dict keys keep their names, and pretrained weights load. Several blocks at one
-    place act in the order of insertion.
+
+def insert_block(
+    model: nn.Module, stage: str, block: Mapping[str, Any] | str, position: str | int = "end"
+) -> nn.Module:
+    """Puts one block at the end of a stage, or before one of its residual blocks.
+
+    The block becomes a child of that residual block (of the last one, at the end) and acts through
+    a hook there: existing state-dict keys keep their names, and pretrained weights load. Several
+    blocks at one place act in the order of insertion.
 
     Args:
         model: any network; changed in place.
@@ -49,27 +66,28 @@ def insert_block(
             "layer3" in mmseg, mmdet and torchvision ResNets, "stages.2.blocks" in timm.
         block: name of a block, or its arguments for ``build_block``; ``in_channels`` is read off
             the stage unless given.
-        position: "end" or "before_last".
+        position: "end", "before_last", or an index, from 0: before that residual block (2: before
+            the third).
 
     Returns:
         The block.
 
     Raises:
         ValueError: no such stage, or one that has no residual blocks.
+        UnknownNameError: the stage has no such position.
     """
-    choose("position", position, POSITIONS)
-    host = _last_residual_block(model, stage)
+    residual_blocks = _stage(model, stage)
+    choose("position", position, [*POSITIONS, *range(len(residual_blocks))])
+    index, hook = POSITIONS.get(position, (position, _Before))
+    host = residual_blocks[index]
     settings = {"name": block} if isinstance(block, str) else dict(block)
-    settings.setdefault("in_channels", _channels(host, position))
+    settings.setdefault("in_channels", hook.channels(host))
     module = build_block(**settings)
-    name = f"nonlocal_{position}"
+    name = f"nonlocal_{position if position in POSITIONS else 'before'}"
     taken = [child for child, _ in host.named_children() if child.startswith(name)]
     name += f"_{len(taken) + 1}" if taken else ""
     host.add_module(name, module)
-    if position == "end":
-        host.register_forward_hook(_After(name))
-    else:
-        host.register_forward_pre_hook(_Before(name))
+    hook(name).register(host)
     return module
 
 
@@ -83,7 +101,7 @@ def insert_blocks(model: nn.Module, insert: Sequence[Mapping[str, Any]]) -> list
     return [insert_block(model, **entry) for entry in insert if entry["block"] is not None]
 
 
-def _last_residual_block(model: nn.Module, stage: str) -> nn.Module:
+def _stage(model: nn.Module, stage: str) -> nn.Sequential | nn.ModuleList:
     try:
         container = model.get_submodule(stage)
     except AttributeError:
@@ -99,19 +117,18 @@ def _last_residual_block(model: nn.Module, stage: str) -> nn.Module:
             f"stage={stage!r} is a {type(container).__name__}, not a sequence of residual "
             f"blocks. Allowed below it: {inner}"
         )
-    return container[-1]
+    return container
 
 
 def _is_stage(module: nn.Module) -> bool:
-    """A sequence of residual blocks: of modules with convolutions that are no sequences."""
+    """A sequence of residual blocks: of modules with convolutions that are no sequences, and no
+    convolutions themselves."""
     if not isinstance(module, (nn.Sequential, nn.ModuleList)) or len(module) == 0:
         return False
     last = module[-1]
-    return not isinstance(last, (nn.Sequential, nn.ModuleList)) and any(
-        isinstance(m, nn.Conv2d) for m in last.modules()
-    )
+    parts = (nn.Sequential, nn.ModuleList, nn.Conv2d)
+    return not isinstance(last, parts) and bool(_convolutions(last))
 
 
-def _channels(host: nn.Module, position: str) -> int:
-    convolutions = [m for m in host.modules() if isinstance(m, nn.Conv2d)]
-    return convolutions[-1].out_channels if position == "end" else convolutions[0].in_channels
+def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
+    return [m for m in module.modules() if isinstance(m, nn.Conv2d)]

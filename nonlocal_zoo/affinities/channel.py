@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..arguments import Count
 from ..operators import ChannelNodes, Dense, GraphOperator, chain_matmul
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
@@ -28,7 +29,7 @@ class Channel(Affinity):
 
     def __init__(
         self,
-        channels: int | None = None,
+        channels: Count | None = None,
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..arguments import Count, Order, Positive
 from ..operators import GraphOperator, GroupNodes, LowRank
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
@@ -38,12 +39,12 @@ class Compact(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
-        groups: int = 1,
-        order: int | None = None,
-        gamma: float = 1e-4,
+        groups: Count = 1,
+        order: Order | None = None,
+        gamma: Positive = 1e-4,
         symmetrize: bool = False,
     ) -> None:
         super().__init__(symmetrize, nonnegative=False)

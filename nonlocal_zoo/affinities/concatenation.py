@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..arguments import Count
 from ..operators import GraphOperator, ReluSum
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -30,8 +31,8 @@ class Concatenation(PairAffinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         symmetrize: bool = False,
         normalize: str | None = None,

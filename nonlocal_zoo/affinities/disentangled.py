@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..arguments import Count, Positive
 from ..layers import Projection
 from ..operators import GraphOperator, LowRank, Softmax
 from ..registry import AFFINITIES
@@ -34,11 +35,11 @@ class Disentangled(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         scale: bool = True,
-        temperature: float = 0.05,
+        temperature: Positive = 0.05,
         whiten: bool = True,
         symmetrize: bool = False,
         normalize: str | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..arguments import Count
 from ..operators import GraphOperator, LowRank
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -25,8 +26,8 @@ class DotProduct(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         subsample: bool = False,
         symmetrize: bool = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..arguments import Count
 from ..operators import GraphOperator, Softmax
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -27,8 +28,8 @@ class EmbeddedGaussian(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         scale: bool = True,
         subsample: bool = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..arguments import Count, Rounds, Share
 from ..layers import l2_normalize
 from ..operators import GraphOperator, LowRank, chain_matmul
 from ..precision import at_least_float32
@@ -39,10 +40,10 @@ class ExpectationMaximization(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        bases: int = 64,
-        rounds: int = 3,
-        momentum: float = 0.1,
+        channels: Count,
+        bases: Count = 64,
+        rounds: Rounds = 3,
+        momentum: Share = 0.1,
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..arguments import Count
 from ..layers import Projection
 from ..operators import Dense, GraphOperator
 from ..registry import AFFINITIES
@@ -27,7 +28,7 @@ class GlobalPooling(Affinity):
 
     formula = "softmax_j(w·x_j)"
 
-    def __init__(self, channels: int, bias: bool = True, attention: bool = True) -> None:
+    def __init__(self, channels: Count, bias: bool = True, attention: bool = True) -> None:
         super().__init__()
         self.score = Projection(channels, 1, bias) if attention else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..arguments import Count, Positive
 from ..operators import GraphOperator, Sparse
 from ..operators.streaming import rows_at_once
 from ..precision import at_least_float32
@@ -36,16 +37,12 @@ class NearestInSpace(Affinity):
 
     def __init__(
         self,
-        neighbours: int = 16,
-        sigma: float | None = None,
+        neighbours: Count = 16,
+        sigma: Positive | None = None,
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
         super().__init__(symmetrize, normalize)
-        if neighbours < 1 or (sigma is not None and sigma <= 0):
-            raise ValueError(
-                f"neighbours={neighbours}, sigma={sigma}; allowed: >= 1, and > 0 or None"
-            )
         self.neighbours, self.sigma = neighbours, sigma
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:

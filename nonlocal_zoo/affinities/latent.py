@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..arguments import Count
 from ..layers import Projection, inverse_length, l2_normalize
 from ..operators import GraphOperator, GroupChannels, LowRank, Scaled, chain_matmul
 from ..precision import at_least_float32
@@ -37,10 +38,10 @@ class Latent(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        dim: int = 100,
+        channels: Count,
+        dim: Count = 100,
         shared: bool = False,
-        groups: int = 1,
+        groups: Count = 1,
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
@@ -65,7 +66,7 @@ class Latent(Affinity):
         else:
             psi = signal.project(self.receive, self.send)
             receive, send = (self._kernels(signal, part) for part in psi)
-            rows, columns = inverse_length(receive, dim=2), x.new_ones(1, 1, 1)
+            rows, columns = inverse_length(receive, dim=2), None
             core = self._graph(send, x) * inverse_length(send, dim=1)
         operator = Scaled(LowRank(receive, send, core), rows, columns)
         operator.nonnegative = True

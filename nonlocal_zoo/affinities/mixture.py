@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..arguments import Count
 from ..operators import GraphOperator, Sum
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -33,8 +34,8 @@ class Mixture(Affinity):
     def __init__(
         self,
         kernels: Sequence[str | dict],
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         convex: bool = True,
         symmetrize: bool = False,

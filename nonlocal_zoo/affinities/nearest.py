@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..arguments import Count
 from ..operators import GraphOperator, Sparse
 from ..operators.streaming import row_scores, rows_at_once
 from ..precision import at_least_float32, without_autocast
@@ -33,10 +34,10 @@ class Nearest(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
-        neighbours: int = 16,
+        neighbours: Count = 16,
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..arguments import Count
 from ..layers import GridPool, Projection, project_jointly
 from ..signal import GraphSignal
 from .base import Affinity
@@ -27,8 +28,8 @@ class Pair(nn.Module):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         activation: str | None = None,
         subsample: bool = False,
@@ -61,8 +62,8 @@ class PairAffinity(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         symmetrize: bool = False,
         normalize: str | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..arguments import Count
 from ..layers import Projection
 from ..operators import GraphOperator, GridAverage, Softmax
 from ..registry import AFFINITIES
@@ -37,10 +38,10 @@ class Pyramid(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
-        sizes: Sequence[int] = (1, 3, 6, 8),
+        sizes: Sequence[Count] = (1, 3, 6, 8),
         shared: bool = True,
         symmetrize: bool = False,
         normalize: str | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..arguments import Count
 from ..layers import Projection
 from ..operators import GraphOperator, LowRank
 from ..registry import AFFINITIES
@@ -29,7 +30,7 @@ class Reasoning(Affinity):
     formula = "B (I - G) B'/N"
 
     def __init__(
-        self, channels: int, bias: bool = True, dim: int = 64, symmetrize: bool = False
+        self, channels: Count, bias: bool = True, dim: Count = 64, symmetrize: bool = False
     ) -> None:
         super().__init__(symmetrize, nonnegative=False)
         self.project = Projection(channels, dim, bias)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..arguments import Count
 from ..operators import GraphOperator, Softmax
 from ..registry import AFFINITIES, choose
 from ..signal import GraphSignal
@@ -32,11 +33,11 @@ class SymmetricGaussian(Affinity):
 
     def __init__(
         self,
-        channels: int,
-        inner_channels: int,
+        channels: Count,
+        inner_channels: Count,
         bias: bool = True,
         scale: bool = True,
-        normalize: str = "sym",
+        normalize: str | None = "sym",
     ) -> None:
         choose("normalize", normalize, ["sym", "rw"])
         super().__init__(symmetrize=False, normalize=normalize)

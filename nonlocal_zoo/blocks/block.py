@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
+from ..arguments import Count, Rounds, checked
 from ..layers import Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS, choose
@@ -17,7 +17,6 @@ from .init import initialize
 from .parts import (
     Config,
     build_affinities,
-    check_counts,
     check_start,
     check_width,
     one_for_each,
@@ -59,18 +58,19 @@ class NonLocalBlock(nn.Module):
         UnknownNameError, TypeError, ValueError: an argument is not known, with what is allowed.
     """
 
+    @checked
     def __init__(
         self,
-        in_channels: int | None,
+        in_channels: Count | None,
         affinity: Config | Sequence[Config] = "embedded_gaussian",
         graph_filter: Config | Sequence[Config] = "adjacency",
-        reduction: int = 2,
-        inner_channels: int | None = None,
-        stages: int = 1,
+        reduction: Count = 2,
+        inner_channels: Count | None = None,
+        stages: Rounds = 1,
         embedding: str | None = None,
         values: bool = True,
         gate: Config | None = None,
-        recurrence: int = 1,
+        recurrence: Rounds = 1,
         bias: bool = True,
         norm: str | dict | None = None,
         activation: str | None = None,
@@ -81,13 +81,6 @@ class NonLocalBlock(nn.Module):
         init: str = "default",
     ) -> None:
         super().__init__()
-        check_counts(
-            in_channels=1 if in_channels is None else in_channels,
-            reduction=reduction,
-            inner_channels=1 if inner_channels is None else inner_channels,
-            stages=stages,
-            recurrence=recurrence,
-        )
         check_start(zero_init, activation, residual, residual_scale)
         self.in_channels, self.recurrence = in_channels, recurrence
         self.zero_init, self.init = zero_init, init
@@ -102,18 +95,13 @@ class NonLocalBlock(nn.Module):
         project = values and not embedding
         width = inner if project or embedding else in_channels  # of z
         check_width(self.affinities, width)
-        make_filter = partial(
-            FILTERS.build,
-            in_channels=width,
-            out_channels=in_channels,
-            inner_channels=inner,
-            bias=bias,
-        )
+        widths = dict(in_channels=width, out_channels=in_channels, inner_channels=inner, bias=bias)
+        gates = FILTERS.called("gate")
         self.units = nn.ModuleList(
             Unit(
                 Projection(in_channels, inner, bias) if project else None,
-                [make_filter(g) for g in one_for_each(graph_filter, self.affinities)],
-                make_filter(gate) if gate else None,
+                [FILTERS.build(g, **widths) for g in one_for_each(graph_filter, self.affinities)],
+                None if gate is None else gates.build(gate, **widths),
                 in_channels,
                 norm,
                 activation,

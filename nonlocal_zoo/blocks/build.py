@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from ..arguments import check_values
 from ..registry import BLOCKS, check_arguments, parameters_of
 from .block import NonLocalBlock
 from .parts import widthless
@@ -38,6 +39,7 @@ def build_block(
         TypeError: no such argument; the near and the allowed ones are named.
     """
     settings = block_settings(name, **overrides)
+    check_values(_label(name), NonLocalBlock, settings)
     if in_channels is None:
         defaults = {key: p.default for key, p in parameters_of(NonLocalBlock).items()}
         if not widthless({**defaults, **settings}):

@@ -15,13 +15,6 @@ Config = str | dict[str, Any]
 _ANY = inspect.Parameter("channels", inspect.Parameter.KEYWORD_ONLY, default=None)
 
 
-def check_counts(**counts: int) -> None:
-    """Raises ValueError for a count that is no int >= 1, by name."""
-    for field, value in counts.items():
-        if int(value) != value or value < 1:
-            raise ValueError(f"{field}={value!r}; allowed: an int >= 1")
-
-
 def check_start(
     zero_init: bool, activation: str | None, residual: bool, residual_scale: bool
 ) -> None:
@@ -75,9 +68,9 @@ def check_width(affinities: Sequence[Affinity], width: int) -> None:
     for affinity in affinities:
         if affinity.width not in (None, width):
             raise ValueError(
-                f"{type(affinity).__name__} acts on the {affinity.width} channels that it was "
-                f"computed from, and the values have {width}; allowed: values=False for those of "
-                "the input, values=True for inner_channels"
+                f"affinity: {type(affinity).__name__} acts on the {affinity.width} channels that "
+                f"it was computed from, and the values have {width}; allowed: values=False for "
+                "those of the input, values=True for inner_channels"
             )
 
 
@@ -93,7 +86,7 @@ def one_for_each(config: Config | Sequence[Config], affinities: Sequence) -> lis
     if len(configs) != len(affinities):
         raise ValueError(
             f"graph_filter has {len(configs)} entries; allowed: one, or one for each of the "
-            f"{len(affinities)} affinities"
+            f"{len(affinities)} affinities in affinity"
         )
     return configs
 

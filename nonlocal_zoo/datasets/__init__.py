@@ -1,12 +1,26 @@
-"""Data sets for mmengine's root registry, CamVid and the synthetic long-range set, and scores.
+"""Data sets for mmengine's root registry, their transforms, and scores.
 
 Importing this module registers them, and does nothing else.
 """
 
 import nonlocal_zoo.adapters.mm  # noqa: F401  (mmseg needs its stand-in for mmcv's compiled ops)
 
+from .accuracy import TopK
 from .camvid import CamVidDataset
+from .cifar import CIFARDataset
+from .folder import ImageFolderDataset
 from .scores import ClassIoUMetric
 from .synthetic import LongRangeDataset
+from .transforms import PackClass, RandomResizedCrop, RandomShift
 
-__all__ = ["CamVidDataset", "ClassIoUMetric", "LongRangeDataset"]
+__all__ = [
+    "CIFARDataset",
+    "CamVidDataset",
+    "ClassIoUMetric",
+    "ImageFolderDataset",
+    "LongRangeDataset",
+    "PackClass",
+    "RandomResizedCrop",
+    "RandomShift",
+    "TopK",
+]

@@ -1,11 +1,21 @@
-"""Hooks for mmengine's Runner: checkpoints that are whole and plain, learning curves.
+"""Hooks for mmengine's Runner: checkpoints that are whole and plain, exact resumption, curves.
 
-Importing this module registers them in mmengine's root registry. Configs import it through
-``configs/_base_/runtimes/``.
+Importing this module registers them in mmengine's root registry, and puts our loader of local
+checkpoints in the place of mmengine's. Configs import it through ``configs/_base_/runtimes/``.
 """
 
-from .checkpoint import AtomicBackend, AtomicCheckpointHook
+from .checkpoint import AtomicBackend, AtomicCheckpointHook, SealedBackend
 from .curves import CurvesHook
+from .finite import FiniteHook
 from .history import SafeHistoryHook
+from .resume import ExactResumeHook
 
-__all__ = ["AtomicBackend", "AtomicCheckpointHook", "CurvesHook", "SafeHistoryHook"]
+__all__ = [
+    "AtomicBackend",
+    "AtomicCheckpointHook",
+    "CurvesHook",
+    "ExactResumeHook",
+    "FiniteHook",
+    "SafeHistoryHook",
+    "SealedBackend",
+]

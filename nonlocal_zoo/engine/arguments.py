@@ -1,6 +1,7 @@
 """The command line that the tools share, and what each argument does to the config."""
 
 import argparse
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,10 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from .checkpoint import latest_checkpoint
-from .config import ConfigError, load_config
+from .checkpoint import checkpoints
+from .config import load_config
+from .errors import ConfigError, RunError
+from .seal import first_whole
 
 
 def base_parser(description: str) -> argparse.ArgumentParser:
@@ -31,13 +34,27 @@ def base_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+# A disk that takes no more: full, over the quota, read-only, closed to this user, broken.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
+
+
 @contextmanager
 def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """Inside it a ConfigError or a missing file ends the process with one line and status 2."""
+    """Inside it an error that a user can mend ends the process with one line.
+
+    The status is 2 for wrong input (a ConfigError, a missing file), 1 for a run that cannot go on
+    (a RunError, a disk that takes no more).
+    """
     try:
         yield
     except (ConfigError, FileNotFoundError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
+    except RunError as error:
+        parser.exit(1, f"{parser.prog}: error: {error}\n")
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        parser.exit(1, f"{parser.prog}: error: {error}\n")
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -75,16 +92,17 @@ def resume(config: Config, checkpoint: str) -> None:
     """``--resume``: from a file, or from the last one in the work dir with ``auto``.
 
     With ``auto`` and nothing there the run starts anew, so that a job that is restarted now and
-    then needs one command only.
+    then needs one command only. A damaged one is named, and the one before it taken.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: there is no such file, or all in the work dir are damaged.
     """
     if checkpoint == "auto":
-        checkpoint = latest_checkpoint(config.work_dir)
-        if checkpoint is None:
+        paths = checkpoints(config.work_dir)
+        if not paths:
             print(f"--resume: no checkpoint in {config.work_dir} yet; this is a new run")
             return
+        checkpoint = str(first_whole(paths))
     # Runner takes load_from for the one to resume, even where it names pretrained weights.
     config.load_from, config.resume = existing(checkpoint), True
 

@@ -13,13 +13,11 @@ from mmengine.runner import Runner
 
 from nonlocal_zoo.registry import check_arguments, near, parameters_of
 
+from .errors import ConfigError
+
 # What mmengine 0.10.7 reads from a config besides the arguments of Runner.
 BESIDES_RUNNER = ("model_wrapper_cfg", "find_unused_parameters", "sync_bn", "compile",
                   "activation_checkpointing", "efficient_conv_bn_eval")  # fmt: skip
-
-
-class ConfigError(ValueError):
-    """A config, or a change to one on the command line, that cannot be meant as it is."""
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:

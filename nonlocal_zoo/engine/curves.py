@@ -21,7 +21,8 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     """What the run in ``work_dir`` logged, over all of its resumptions, in order.
 
     A start at iteration n (0 for a new run, else that of the checkpoint) takes the place of
-    everything that was logged after n before. A last line that a kill cut short is skipped.
+    everything that was logged after n before; a validation that is run again, of the one before.
+    A last line that a kill cut short is skipped.
     """
     records: list[dict] = []
     for log in sorted(Path(work_dir).glob(LOGS)):
@@ -33,6 +34,8 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
             if START in record:
                 records = [old for old in records if old["step"] <= record[START]]
             else:
+                if "lr" not in record:  # the validation of an iteration that was resumed
+                    records = [r for r in records if "lr" in r or r["step"] != record["step"]]
                 records.append(record)
     return records
 

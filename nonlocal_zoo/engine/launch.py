@@ -1,19 +1,20 @@
 """What ``tools/train.py`` and ``tools/test.py`` do."""
 
-import pickle
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import Runner
 
 from . import arguments
 from .checkpoint import latest_checkpoint
-from .config import ConfigError
 from .cpu import adapt, leave_group
+from .errors import ConfigError
 from .interrupt import finishing_the_iteration
+from .resume import take_up_seed
+from .seal import load_plain
 
 INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
 
@@ -55,11 +56,13 @@ def fit(config: Config) -> Runner:
     """Trains what ``config`` says; its launcher, work dir and what to resume are set.
 
     Raises:
-        ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded.
+        ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded or has
+            another seed.
+        RunError: it cannot go on: the disk takes no more, the loss is not finite.
         KeyboardInterrupt: Ctrl-C; a run of one process has written a checkpoint by then.
     """
     if config.resume:
-        load_plain(config.load_from)
+        take_up_seed(config, load_plain(config.load_from))
     adapt(config)
     # Several processes would not all stop at the same iteration, and wait for each other.
     alone = config.launcher == "none"
@@ -95,22 +98,6 @@ def test(argv: Sequence[str] | None = None) -> None:
         check_weights(runner.model, checkpoint.get("state_dict", checkpoint), args.checkpoint)
         runner.test()
     leave_group()
-
-
-def load_plain(path: str) -> dict:
-    """What is in a checkpoint, if it is tensors and plain values only.
-
-    Raises:
-        ConfigError: it is not, or the file is damaged.
-    """
-    try:
-        return CheckpointLoader.load_checkpoint(path, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"checkpoint={path!r} cannot be loaded: it is damaged, or holds other objects than "
-            f"tensors and plain values, which could run code ({reason})"
-        ) from error
 
 
 def check_weights(model: torch.nn.Module, weights: dict, path: str) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .files import whole
+
 SAFETENSORS = ".safetensors"
 TORCH = (".pth", ".pt")
 
@@ -120,8 +122,7 @@ def write_weights(
     path = _known(path)
     if path.exists():
         raise FileExistsError(f"{path} exists; it is not written over")
-    unfinished = path.with_name(f".{path.name}.tmp")
-    try:
+    with whole(path) as unfinished:
         if path.suffix == SAFETENSORS:
             # It refuses tensors that share memory, and views.
             tensors = {key: value.clone().contiguous() for key, value in weights.items()}
@@ -131,11 +132,6 @@ def write_weights(
         else:
             tensors = {key: value.clone() for key, value in weights.items()}
             torch.save({"state_dict": tensors, **notes}, unfinished)
-        with open(unfinished, "rb") as file:
-            os.fsync(file.fileno())  # the name must not reach the disk before the content
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _known(path: str | os.PathLike) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from ..arguments import Count
 from ..layers import NOTHING, Epilogue
 from ..operators import Choice, GraphOperator
 from ..registry import FILTERS
@@ -26,7 +27,7 @@ class Adjacency(LinearFilter):
     formula = "A z W"
 
     def __init__(
-        self, in_channels: int, out_channels: int, bias: bool = True, groups: int = 1
+        self, in_channels: Count, out_channels: Count, bias: bool = True, groups: Count = 1
     ) -> None:
         super().__init__(in_channels, out_channels, terms=1, bias=bias, groups=groups)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ..arguments import Count, Order
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter, check_order
@@ -36,7 +37,7 @@ class ARMA(LinearFilter):
     formula = "Σ_k (I - a_k A)⁻¹ z W_k"
 
     def __init__(
-        self, in_channels: int, out_channels: int, bias: bool = True, order: int = 2
+        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Order = 2
     ) -> None:
         super().__init__(in_channels, out_channels, terms=check_order(order, 1), bias=bias)
         self.pole = nn.Parameter(torch.empty(order))

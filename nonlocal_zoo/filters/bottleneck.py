@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..arguments import Count
 from ..layers import NOTHING, Epilogue, Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS
@@ -26,7 +27,7 @@ class Bottleneck(GraphFilter):
     formula = "relu(ln(A z V)) W"
 
     def __init__(
-        self, in_channels: int, out_channels: int, inner_channels: int, bias: bool = True
+        self, in_channels: Count, out_channels: Count, inner_channels: Count, bias: bool = True
     ) -> None:
         super().__init__()
         self.hidden = Projection(in_channels, inner_channels, bias, norm="layer", activation="relu")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ..arguments import Count, Order
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter, check_order
@@ -38,7 +39,7 @@ class Cayley(LinearFilter):
     formula = "z W_0 + Σ_j Re C^j z W_{2j-1} + Im C^j z W_{2j}"
 
     def __init__(
-        self, in_channels: int, out_channels: int, bias: bool = True, order: int = 2
+        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Order = 2
     ) -> None:
         terms = 2 * check_order(order, 1) + 1
         super().__init__(in_channels, out_channels, terms, bias)

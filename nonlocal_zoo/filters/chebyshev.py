@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ..arguments import Count, Order
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter, check_order
@@ -30,7 +31,7 @@ class Chebyshev(LinearFilter):
     formula = "Σ_k T_k(-A) z W_k"
 
     def __init__(
-        self, in_channels: int, out_channels: int, bias: bool = True, order: int = 3
+        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Order = 3
     ) -> None:
         super().__init__(in_channels, out_channels, terms=check_order(order, 0) + 1, bias=bias)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..arguments import Count
 from ..layers import NOTHING, Epilogue, Projection
 from ..operators import GraphOperator
 from ..registry import FILTERS
@@ -23,7 +24,7 @@ class GraphConv(GraphFilter):
 
     formula = "relu(bn(A z G)) W"
 
-    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+    def __init__(self, in_channels: Count, out_channels: Count, bias: bool = True) -> None:
         super().__init__()
         self.hidden = Projection(
             in_channels, in_channels, bias=False, norm="batch", activation="relu"

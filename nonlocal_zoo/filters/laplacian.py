@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from ..arguments import Count
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter
@@ -24,7 +25,7 @@ class Laplacian(LinearFilter):
 
     formula = "(z - A z) W"
 
-    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+    def __init__(self, in_channels: Count, out_channels: Count, bias: bool = True) -> None:
         super().__init__(in_channels, out_channels, terms=1, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:

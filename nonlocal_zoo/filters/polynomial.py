@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ..arguments import Count, Order
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter, check_order
@@ -28,7 +29,7 @@ class Polynomial(LinearFilter):
     formula = "Σ_k A^k z W_k"
 
     def __init__(
-        self, in_channels: int, out_channels: int, bias: bool = True, order: int = 1
+        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Order = 1
     ) -> None:
         super().__init__(in_channels, out_channels, terms=check_order(order, 0) + 1, bias=bias)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..arguments import Count
 from ..layers import NOTHING, Epilogue
 from ..operators import GraphOperator
 from ..registry import FILTERS
@@ -21,7 +22,7 @@ class Propagation(GraphFilter):
 
     formula = "A z"
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: Count | None, out_channels: Count | None) -> None:
         super().__init__()
         if in_channels != out_channels:
             raise ValueError(

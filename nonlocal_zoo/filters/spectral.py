@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ..arguments import Count, Order
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter, check_order
@@ -39,7 +40,7 @@ class Spectral(LinearFilter):
     formula = "Q (Σ_k B_k(Λ) W_k) Q' z"
 
     def __init__(
-        self, in_channels: int, out_channels: int, bias: bool = True, knots: int = 8
+        self, in_channels: Count, out_channels: Count, bias: bool = True, knots: Order = 8
     ) -> None:
         terms = check_order(knots, 4, "knots")
         super().__init__(in_channels, out_channels, terms, bias)

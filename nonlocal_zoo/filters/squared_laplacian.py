@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ..arguments import Count
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter
@@ -25,7 +26,7 @@ class SquaredLaplacian(LinearFilter):
 
     formula = "z W_0 + (I - A)² z W_1"
 
-    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+    def __init__(self, in_channels: Count, out_channels: Count, bias: bool = True) -> None:
         super().__init__(in_channels, out_channels, terms=2, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:

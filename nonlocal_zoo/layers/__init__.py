@@ -6,7 +6,8 @@ channel by channel, as views, and no tensor is transposed on the way in.
 """
 
 from .epilogue import NOTHING, Epilogue
-from .norms import NORMS, apply_norm, inverse_length, l2_normalize, make_norm
+from .length import inverse_length, l2_normalize
+from .norms import NORMS, apply_norm, make_norm
 from .pool import GridPool
 from .projection import (
     ACTIVATIONS,

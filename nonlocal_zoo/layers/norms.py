@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..precision import at_least_float32
+from ..arguments import Count, Positive, Share
 from ..registry import Registry
 
-NORMS = Registry("norm")
-NORMS.register("batch")(nn.BatchNorm1d)
+NORMS = Registry("norm", given=("num_features",))
+
+
+@NORMS.register("batch")
+def batch_norm(
+    num_features: Count, eps: Positive = 1e-5, momentum: Share | None = 0.1
+) -> nn.BatchNorm1d:
+    """Over the nodes of all graphs, channel by channel: torch's."""
+    return nn.BatchNorm1d(num_features, eps, momentum)
 
 
 @NORMS.register("group")
@@ -25,7 +31,7 @@ class GroupNorm(nn.GroupNorm):
         groups: at most; fewer where so many divide nothing.
     """
 
-    def __init__(self, num_features: int, groups: int = 32) -> None:
+    def __init__(self, num_features: Count, groups: Count = 32) -> None:
         super().__init__(math.gcd(groups, num_features), num_features)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -44,7 +50,7 @@ class GroupNorm(nn.GroupNorm):
 class LayerNorm(nn.LayerNorm):
     """Over the channels of each node: (B, C, N) -> (B, C, N)."""
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: Count) -> None:
         super().__init__(num_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,14 +85,3 @@ def apply_norm(
     if isinstance(norm, _BatchNorm) and x.stride(2) == 1:  # node by node: it takes (B N, C) too
         return call(x.flatten(0, 1).contiguous()).view(x.shape)
     return (call(x.mT, mask) if isinstance(norm, GroupNorm) else call(x.mT)).mT
-
-
-def l2_normalize(x: Tensor, dim: int) -> Tensor:
-    """x / ||x||_2 along ``dim``, in float32 or better (1e-12 is zero in float16)."""
-    return F.normalize(at_least_float32(x), dim=dim)
-
-
-def inverse_length(x: Tensor, dim: int) -> Tensor:
-    """1 / ||x||_2 along ``dim``, kept as an axis, with the floor of ``l2_normalize``."""
-    length = torch.linalg.vector_norm(at_least_float32(x), dim=dim, keepdim=True)
-    return length.clamp(min=1e-12).reciprocal()

@@ -33,6 +33,16 @@ def activate(activation: nn.Module, y: Tensor) -> Tensor:
     return activation(y)
 
 
+def activate_product(activation: nn.Module, y: Tensor) -> Tensor:
+    """activation(y) of a matrix product or a norm of one: their gradients do not need y.
+
+    In place, but not in a view that records gradients, where autograd would copy all of its base.
+    """
+    if y.requires_grad and isinstance(activation, nn.ReLU):
+        return activation(y) if torch.compiler.is_compiling() or y._is_view() else y.relu_()
+    return activate(activation, y)
+
+
 def linear(
     x: Tensor | Sequence[Tensor],
     weight: Tensor,
@@ -165,7 +175,8 @@ class Projection(nn.Module):
 
     def finish(self, y: Tensor, folded: Epilogue | None, mask: Tensor | None = None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
-        return activate(self.activation, apply_norm(self.norm, y, mask) if folded is None else y)
+        y = apply_norm(self.norm, y, mask) if folded is None else y
+        return activate_product(self.activation, y)
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
@@ -176,15 +187,17 @@ def project(x: Tensor, *projections: Projection, mask: Tensor | None = None) -> 
     if any(p.groups > 1 for p in projections):
         return [p(x, mask) for p in projections]
     y, folds = _product(x, projections, mask)
-    parts = y.split([p.out_channels for p in projections], dim=2)
-    triples = zip(projections, parts, folds, strict=True)
+    widths = [p.out_channels for p in projections]
+    if None not in folds and len({type(p.activation) for p in projections}) == 1:
+        return [*activate_product(projections[0].activation, y).split(widths, dim=2)]
+    triples = zip(projections, y.split(widths, dim=2), folds, strict=True)
     return [p.finish(part, fold, mask) for p, part, fold in triples]
 
 
 def project_jointly(x: Tensor, *projections: Projection) -> Tensor:
     """The same side by side in one tensor, of projections that end alike, without a norm."""
     y, _ = _product(x, projections)
-    return activate(projections[0].activation, y)
+    return activate_product(projections[0].activation, y)
 
 
 def _product(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,36 @@ def foldable(norm: nn.Module, weight: Tensor) -> bool:
     """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b."""
     wider = weight.shape[0] >= weight.shape[1]
     return type(norm) is nn.BatchNorm1d and norm.training and wider
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (C,) and covariance (C, C) over all nodes of x (B, N, C)."""
+    return _moments(x) if torch.compiler.is_compiling() else _Moments.apply(x)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    mean = x.mean((0, 1))
+    centred = x - mean
+    return mean, (centred.mT @ centred).sum(0) / (x.shape[0] * x.shape[1])
+
+
+class _Moments(torch.autograd.Function):
+    """For the backward pass x is kept, which is there anyway; plain operations keep x - mean, as
+    large, for each norm.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, covariance = _moments(x)
+        ctx.save_for_backward(x, mean)
+        return mean, covariance
+
+    @staticmethod
+    def backward(ctx: Any, grad_mean: Tensor, grad_covariance: Tensor) -> Tensor:
+        x, mean = ctx.saved_tensors
+        count = x.shape[0] * x.shape[1]
+        weight = (grad_covariance + grad_covariance.mT) / count
+        return x @ weight + (grad_mean / count - mean @ weight)
 
 
 @without_autocast
@@ -44,10 +76,8 @@ def batch_epilogue(
         raise ValueError(
             f"Expected more than 1 value per channel when training; input has {tuple(x.shape)}"
         )
-    x, weight = at_least_float32(x), at_least_float32(weight)
-    mean = x.mean((0, 1))
-    centred = x - mean
-    covariance = (centred.mT @ centred).sum(0) / count
+    weight = at_least_float32(weight)
+    mean, covariance = moments(at_least_float32(x))
     variance = ((weight @ covariance) * weight).sum(1)
     mean = weight @ mean if bias is None else weight @ mean + bias
     _remember(norm, mean, variance * (count / (count - 1)))

@@ -128,11 +128,13 @@ class Scaled(Derived):
 
     Args:
         operator: A.
-        rows: (B | 1, N | 1, 1).
-        columns: (B | 1, M | 1, 1).
+        rows: (B | 1, N | 1, 1), or None for 1.
+        columns: (B | 1, M | 1, 1), or None for 1.
     """
 
-    def __init__(self, operator: GraphOperator, rows: Tensor, columns: Tensor) -> None:
+    def __init__(
+        self, operator: GraphOperator, rows: Tensor | None, columns: Tensor | None
+    ) -> None:
         self.operator, self.row_factors, self.column_factors = operator, rows, columns
 
     def matmul(self, rhs: Tensor) -> Tensor:
@@ -140,13 +142,13 @@ class Scaled(Derived):
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         if dtype == torch.float16:  # factors may leave its range where the product does not
             dtype = torch.float32
-        result = self.operator.matmul((self.column_factors * rhs).to(dtype))
-        return (self.row_factors * result).to(dtype)
+        result = self.operator.matmul(_times(self.column_factors, rhs).to(dtype))
+        return _times(self.row_factors, result).to(dtype)
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
         if isinstance(self.operator, Dense) and rhs.shape[1] < rhs.shape[2]:
             # A is smaller than the result: it is cheaper to scale
-            scaled = self.operator.scale(self.row_factors, self.column_factors)
+            scaled = self.operator.scale(*self._factors())
             return scaled.affine(rhs, shift, channels_first)
         return super().affine(rhs, shift, channels_first)
 
@@ -158,15 +160,14 @@ class Scaled(Derived):
 
     def low_rank(self) -> LowRank | None:
         inner = self.operator.low_rank()
-        return None if inner is None else inner.scale(self.row_factors, self.column_factors)
+        return None if inner is None else inner.scale(*self._factors())
 
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
         inner = self.operator.factors()
         if inner is None:
             return None
         distribute, gather = inner
-        one = torch.ones_like(self.row_factors[:, :1])
-        return Scaled(distribute, self.row_factors, one), Scaled(gather, one, self.column_factors)
+        return Scaled(distribute, self.row_factors, None), Scaled(gather, None, self.column_factors)
 
     def symmetrize(self) -> GraphOperator:
         """Of low rank, with one factor to keep, where A is."""
@@ -177,7 +178,17 @@ class Scaled(Derived):
         return thin.symmetrize()
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
-        return Scaled(self.operator, rows * self.row_factors, columns * self.column_factors)
+        if rows.shape[1] == columns.shape[1] == 1:  # numbers: A may take them
+            inner = self.operator.scale(rows, columns)
+            return Scaled(inner, self.row_factors, self.column_factors)
+        return Scaled(
+            self.operator, _times(self.row_factors, rows), _times(self.column_factors, columns)
+        )
+
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        """Of rows and columns, with (1, 1, 1) for 1."""
+        one = torch.ones(1, 1, 1, dtype=self.dtype, device=self.device)
+        return tuple(one if f is None else f for f in (self.row_factors, self.column_factors))
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
         return self.operator.ways(channels)
@@ -186,3 +197,8 @@ class Scaled(Derived):
         inner = self.operator.cost(channels)
         _, rows, columns = self.known_shape
         return Cost(inner.multiply_adds + (rows + columns) * channels, inner.bytes)
+
+
+def _times(factor: Tensor | None, x: Tensor) -> Tensor:
+    """factor * x, without a copy of x for 1."""
+    return x if factor is None else factor * x

@@ -164,7 +164,8 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
         if not self.square:
             raise ValueError(
                 f"{what} needs a square operator; this one has {self.shape[1]} rows and "
-                f"{self.shape[2]} columns (pooled keys). Allowed there: the adjacency filter"
+                f"{self.shape[2]} columns (pooled keys: subsample, or the affinity). Allowed "
+                "there: the adjacency filter"
             )
 
     def require_symmetric(self, what: str) -> None:

@@ -55,8 +55,8 @@ def image():
 PLACES = [
     (stage, position)
     for stage in ("layer1", "layer2", "stages.0.blocks")
-    for position in ("end", "before_last")
-]
+    for position in ("end", "before_last", 0)
+] + [("layer2", 1)]
 every_place = pytest.mark.parametrize(("stage", "position"), PLACES)
 
 
@@ -75,17 +75,30 @@ def test_identical_at_initialisation(name, stage, position, training):
 
 @every_place
 def test_where_it_acts(stage, position):
-    """By hand: the block after the stage, or before its last residual block."""
+    """By hand: the block after the stage, or before its last or any other residual block."""
     net, x = randomize_(Net(), 0.2).eval(), image()
     plain = copy.deepcopy(net)
     block = randomize_(insert_block(net, stage, "snl", position)).eval()
-    last = plain.get_submodule(stage)[-1]
-    inner = last.forward
+    host = plain.get_submodule(stage)[position if isinstance(position, int) else -1]
+    inner = host.forward
     if position == "end":
-        last.forward = lambda x: block(inner(x))
+        host.forward = lambda x: block(inner(x))
     else:
-        last.forward = lambda x: inner(block(x))
+        host.forward = lambda x: inner(block(x))
     assert_near(net(x), plain(x), 1e-6)
+
+
+def test_before_the_last_by_name_and_by_index():
+    """One place, two blocks, of which each has a name of its own."""
+    net, x = randomize_(Net(), 0.2).eval(), image()
+    twin = copy.deepcopy(net)
+    named = randomize_(insert_block(net, "layer2", "snl", "before_last")).eval()
+    counted = insert_block(twin, "layer2", "snl", 2).eval()
+    counted.load_state_dict(named.state_dict())
+    assert torch.equal(net(x), twin(x))
+    insert_block(net, "layer2", "snl", 2)
+    insert_block(net, "layer2", "snl", 2)
+    assert len([m for m in net.modules() if type(m).__name__ == "NonLocalBlock"]) == 3
 
 
 @every_place
@@ -160,6 +173,8 @@ def test_refusals():
     refuses(ValueError, lambda: insert_block(net, "layer2.0", "snl"), "layer2.0", "Residual")
     refuses(LookupError, lambda: insert_block(net, "layer2", "snll"), "'snl'")
     refuses(LookupError, lambda: insert_block(net, "layer2", "snl", "begin"), "'before_last'")
+    refuses(LookupError, lambda: insert_block(net, "layer2", "snl", 3), "position=3", "1, 2]")
+    refuses(LookupError, lambda: insert_block(net, "layer2", "snl", -1), "position=-1", "'end'")
     refuses(TypeError, lambda: insert_block(net, "layer2", dict(name="snl", dim=3)), "dim")
     wrong = [dict(stage="layer2", block="snl", pos="end")]
     refuses(TypeError, lambda: insert_blocks(net, wrong), "'pos'", "'position'")

@@ -81,6 +81,36 @@ def test_as_many_as_declared(depth, host):
     assert tuple(block.in_channels for block in blocks) == channels
 
 
+PLUGIN = [
+    dict(cfg=dict(type="SNLBlock"), stages=(False, False, True, False), position="after_conv3")
+]
+
+
+@pytest.mark.parametrize("host", ["mmseg.ResNet", "mmdet.ResNet"])
+@pytest.mark.parametrize("route", ["insert", "plugins"])
+def test_batch_norms_of_blocks_learn_where_the_hosts_do_not(host, route):
+    """norm_eval=True means the norms that were pretrained."""
+    if host.startswith("mmdet"):
+        pytest.importorskip("mmdet.models.backbones")
+    blocks = [dict(stage="layer3", block="snl")] if route == "insert" else []
+    extra = dict(plugins=PLUGIN) if route == "plugins" else {}
+    net = with_blocks(blocks, 50, host, norm_eval=True, frozen_stages=1, **extra)
+    norms = {m: m.running_mean.clone() for m in net.modules() if hasattr(m, "running_mean")}
+    run(net, image(), True)
+    inside = {m for block in inserted(net) for m in block.modules()}
+    moved = {norm for norm, before in norms.items() if not torch.equal(norm.running_mean, before)}
+    assert moved == {norm for norm in norms if norm in inside} and moved
+    before = [norm.running_mean.clone() for norm in moved]
+    run(net, image(), False)
+    assert all(map(torch.equal, before, (norm.running_mean for norm in moved)))
+
+
+def test_a_block_in_a_frozen_stage_is_refused():
+    entry = [dict(stage="layer1", block="snl")]
+    refuses(ValueError, lambda: with_blocks(entry, frozen_stages=1), "'layer1'", "frozen_stages=1")
+    assert len(inserted(with_blocks(entry, frozen_stages=0))) == 1
+
+
 def test_a_copy_runs_its_own_block():
     net = with_blocks([dict(stage="layer3", block="snl")])
     x, twin = image(), copy.deepcopy(net)

@@ -204,6 +204,20 @@ def test_dry_run_says_what_and_how_long(compared, base_file, capsys):
     assert rows[-1].startswith("8 cells, ") and not (compared[0] / "snl").exists()
 
 
+def test_rows_of_the_config_where_the_command_names_none(base_file, tmp_path, capsys):
+    preset = tmp_path / "preset.py"
+    preset.write_text(f"_base_ = '{base_file}'\ncompare = dict(blocks=['{NL}', 'snl,stages=2'])\n")
+    dry = ["--dry-run", "--seeds", "1", "--work-dir", str(tmp_path / "c")]
+    for arguments, labels in (
+        ([], ["none", "identity", NL, "snl,stages=2"]),
+        (["--blocks", "ns"], ["none", "identity", "ns"]),
+    ):
+        assert main([str(preset), *arguments, *dry]) == 0
+        rows = capsys.readouterr().out.splitlines()
+        begin = next(i for i, row in enumerate(rows) if row.startswith("---")) + 1
+        assert [row.split()[0] for row in rows[begin : rows.index("", begin)]] == labels
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

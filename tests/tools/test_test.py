@@ -51,7 +51,7 @@ def test_a_damaged_checkpoint_is_refused(config, checkpoint, tmp_path, capsys):
     half.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(SystemExit):
         launch.test([str(config), str(half)])
-    assert "half.pth' cannot be loaded: it is damaged" in capsys.readouterr().err
+    assert "half.pth' is damaged: its end is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Here and not in custom_hooks, a list, which a child with hooks of its own would replace.
     history=dict(type='SafeHistoryHook'),
+    resume=dict(type='ExactResumeHook'),
+    finite=dict(type='FiniteHook'),
     curves=dict(type='CurvesHook'))
 
 load_from = None

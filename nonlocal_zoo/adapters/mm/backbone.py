@@ -9,6 +9,7 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from ..insert import insert_blocks
+from .mode import with_norms_of_its_own
 
 
 @MODELS.register_module(name="WithBlocks")
@@ -25,7 +26,19 @@ def with_blocks(host: str, insert: Sequence[dict], **host_args: Any) -> nn.Modul
         host: registered type of the backbone.
         insert: entries of ``insert_blocks``.
         host_args: the backbone's own arguments, which it checks itself.
+
+    Raises:
+        ValueError: a stage that the host freezes: a block there would never learn.
     """
     backbone = MODELS.build(dict(type=host, **host_args))
-    insert_blocks(backbone, insert)
+    blocks = insert_blocks(backbone, insert)
+    backbone.train()  # where hosts freeze stages
+    entries = [entry for entry in insert if entry["block"] is not None]
+    for entry, block in zip(entries, blocks, strict=True):
+        if not all(parameter.requires_grad for parameter in block.parameters()):
+            raise ValueError(
+                f"insert: stage={entry['stage']!r} is frozen by {host}, and a block there would "
+                f"never learn; frozen_stages={host_args.get('frozen_stages')!r}"
+            )
+        with_norms_of_its_own(block)
     return backbone

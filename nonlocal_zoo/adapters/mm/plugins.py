@@ -8,6 +8,7 @@ from mmengine.registry import MODELS
 
 from ...blocks import NonLocalBlock, build_block
 from ...registry import BLOCKS
+from .mode import with_norms_of_its_own
 
 
 class BlockPlugin:
@@ -25,7 +26,7 @@ class BlockPlugin:
 
     def __new__(cls, in_channels: int, **overrides: Any) -> NonLocalBlock:
         name = overrides.pop("name", None) if cls.block_name is None else cls.block_name
-        return build_block(name, in_channels, **overrides)
+        return with_norms_of_its_own(build_block(name, in_channels, **overrides))
 
 
 def register_plugins() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import pandas as pd
 
@@ -76,13 +75,3 @@ def read_csv(path: str | os.PathLike) -> pd.DataFrame:
     texts = {f.name: str for f in fields(Row) if f.type == "str"}
     missing = {f.name: ["", "nan"] for f in fields(Row) if f.name not in texts}
     return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing)
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """The file is the old one or the new one, never half of it."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    try:
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import torch
 
+from ..files import write_whole
 from .cases import Case
 from .measure import Options, measure_case
 from .picture import draw
 from .report import markdown
-from .rows import WRONG, Row, to_table, write_whole
+from .rows import WRONG, Row, to_table
 
 
 def run(

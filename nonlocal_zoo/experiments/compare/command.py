@@ -37,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("config", help="a config with a section compare, as configs/synthetic/compare_*.py")
     add("--blocks", nargs="+", default=[], metavar="BLOCK",
         help="names, with changes as nl,reduction=4, or pairs as affinity=relu_dot,filter=cayley; "
-        "none and identity are always there")  # fmt: skip
+        "none and identity are always there (default: compare.blocks of the config)")  # fmt: skip
     add("--seeds", type=_count, default=5, help="of each block: 0, 1, ... (default: 5)")
     add("--work-dir", type=Path, help="default: runs/<config's name>")
     add("--match", choices=FIELDS, help="choose inner_channels so that all add as much")
@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ConfigError(f"--nproc={args.nproc} needs --launcher pytorch")
         base = read_base(args.config, args.cfg_options)
         work_dir = args.work_dir or Path("runs", Path(args.config).stem)
-        entries = _entries(base, parse_all(args.blocks), args.match, args.reference)
+        rows = parse_all(args.blocks or plan_of(base).blocks)
+        entries = _entries(base, rows, args.match, args.reference)
         cells = make_cells(base, entries, args.seeds, work_dir, args.dry_run)
         if args.dry_run:
             print(plan(base, entries, cells))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ class Plan:
         metric: of the test evaluator; higher is better.
         pictures: indices into the test set of those that the report shows.
         task: name of a file of experiments/tasks.
+        blocks: the rows where the command line names none.
     """
 
     places: list[str]
     metric: str
     pictures: list[int]
     task: str = "segmentation"
+    blocks: list[str] = field(default_factory=list)
 
     def get_task(self) -> Task:
         """What ``task`` names."""

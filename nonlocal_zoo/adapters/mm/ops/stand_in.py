@@ -4,6 +4,8 @@ mmsegmentation 1.2.2 and mmdetection 3.3.0 import ``mmcv.ops`` unguarded (``mmse
 focal_loss.py``, ``mmdet/structures/mask/structures.py``, ...), and ``mmcv.ops`` imports
 ``mmcv._ext`` and asks it for each op by name. So without the compiled module nothing of theirs can
 be imported, although most models never call one of its ops.
+
+The ops of ``OPS`` are here in plain torch; every other one raises when it is called.
 """
 
 import importlib
@@ -12,12 +14,17 @@ from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from .nms import nms
+from .roi_align import roi_align_backward, roi_align_forward
+
 NAME = "mmcv._ext"
 INSTALL = (
     "pip uninstall -y mmcv-lite && pip install 'setuptools<81' wheel ninja && "
     'CFLAGS="-O1 -g0" MMCV_WITH_OPS=1 MAX_JOBS=2 '
     "pip install --no-build-isolation --no-binary mmcv mmcv==2.1.0"
 )
+# In plain torch, for any device: what Mask R-CNN and its relatives call.
+OPS = (nms, roi_align_forward, roi_align_backward)
 
 
 class MissingOpError(RuntimeError):
@@ -62,6 +69,8 @@ def install() -> ModuleType:
         if error.name != NAME:
             raise
     stand_in = StandIn(NAME, __doc__)
+    for op in OPS:
+        setattr(stand_in, op.__name__, op)
     # pkgutil.find_loader("mmcv._ext"), mmengine's test for a full mmcv, raises without a spec, and
     # rightly says no to one without a loader.
     stand_in.__spec__ = ModuleSpec(NAME, loader=None, origin=__file__)

@@ -1,0 +1,57 @@
+"""Scores of a classification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+
+
+@METRICS.register_module()
+class TopK(BaseMetric):
+    """``top<k>``: percent of pictures whose label is among the k highest scores.
+
+    A score that equals the label's stands before it: what gives all classes one score is right
+    about none. So does one that is not a number.
+
+    Args:
+        topk: the k; one above the number of classes is refused.
+        by_class: also give ``top1/<class>``, over the pictures of each class that has any.
+        collect_device, prefix: as in BaseMetric.
+
+    Raises:
+        ValueError: a k that is not in 1 to the number of classes.
+    """
+
+    def __init__(
+        self,
+        topk: Sequence[int] = (1, 5),
+        by_class: bool = False,
+        collect_device: str = "cpu",
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
+        self.topk, self.by_class = tuple(topk), by_class
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Notes (label, how many classes are not below it) of each picture."""
+        for sample in data_samples:
+            scores, label = sample["scores"].numpy(), sample["label"]
+            if not all(1 <= k <= len(scores) for k in self.topk):
+                raise ValueError(f"TopK: topk={self.topk}; allowed are 1 to {len(scores)}")
+            self.results.append((label, int(np.sum(~(scores < scores[label])))))
+
+    def compute_metrics(self, results: list[tuple[int, int]]) -> dict[str, float]:
+        labels, ranks = np.array(results).T  # 1 is the highest
+        metrics = {f"top{k}": _percent(ranks <= k) for k in self.topk}
+        if self.by_class:
+            for label, name in enumerate(self.dataset_meta["classes"]):
+                if (own := labels == label).any():
+                    metrics[f"top1/{name}"] = _percent(ranks[own] <= 1)
+        return metrics
+
+
+def _percent(right: np.ndarray) -> float:
+    return float(100 * right.mean())

@@ -1,0 +1,74 @@
+"""Lengths of features, with gradients that keep and write one tensor less than torch's own.
+
+Traced graphs have the plain operations: compilers plan memory themselves, and torch 2.13's dynamo
+fails on an autograd.Function under autocast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..precision import at_least_float32
+
+FLOOR = 1e-12  # of a length, as in torch.nn.functional.normalize
+
+
+def l2_normalize(x: Tensor, dim: int) -> Tensor:
+    """x / max(||x||_2, 1e-12) along ``dim``, in float32 or better (1e-12 is zero in float16)."""
+    x = at_least_float32(x)
+    if torch.compiler.is_compiling():
+        return x / _floored(x, dim)
+    return _Unit.apply(x, dim)[0]
+
+
+def inverse_length(x: Tensor, dim: int) -> Tensor:
+    """1 / max(||x||_2, 1e-12) along ``dim``, kept as an axis, in float32 or better."""
+    x = at_least_float32(x)
+    if torch.compiler.is_compiling():
+        return _floored(x, dim).reciprocal()
+    return _InverseLength.apply(x, dim)
+
+
+def _floored(x: Tensor, dim: int) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=dim, keepdim=True).clamp(min=FLOOR)
+
+
+# Only inputs and outputs are kept: what else forward makes has no gradient of its own, and second
+# derivatives would be wrong without a word.
+
+
+class _Unit(torch.autograd.Function):
+    """(u, l), u = x / l: dx = (du - u <u, du>) / l + u dl; l at the floor is constant."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        length = _floored(x, dim)
+        unit = x / length
+        ctx.dim = dim
+        ctx.save_for_backward(unit, length)
+        return unit, length
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, grad_length: Tensor) -> tuple[Tensor, None]:
+        unit, length = ctx.saved_tensors
+        along = torch.linalg.vecdot(unit, grad, dim=ctx.dim).unsqueeze(ctx.dim)
+        along = (along / length - grad_length) * (length > FLOOR)
+        return grad / length - unit * along, None
+
+
+class _InverseLength(torch.autograd.Function):
+    """r = 1 / l: dx = -r^3 x dr; l at the floor is constant."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        inverse = _floored(x, dim).reciprocal()
+        ctx.save_for_backward(x, inverse)
+        return inverse
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        x, inverse = ctx.saved_tensors
+        return x * (-grad * inverse**3 * (inverse < 1 / FLOOR)), None

@@ -1,0 +1,111 @@
+"""A disk that is full or becomes read-only: the kernel's own errors, on a small file system."""
+
+import ctypes
+import multiprocessing
+import os
+import subprocess
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import pytest
+import tiny_run
+from mmengine.hooks import Hook
+
+from nonlocal_zoo.engine import launch
+from nonlocal_zoo.engine.checkpoint import latest_checkpoint
+from nonlocal_zoo.engine.errors import RunError
+from nonlocal_zoo.engine.seal import damage, load_plain
+
+pytestmark = pytest.mark.mm
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+
+
+def own_mounts(folder):
+    """Gives this process mounts of its own, and a tmpfs of 1 MiB at ``folder``."""
+    user = os.getuid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS | (CLONE_NEWUSER if user else 0)):
+        raise OSError(ctypes.get_errno(), "unshare")
+    if user:
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+
+
+def in_a_fork(function, *args):
+    """Whether ``function`` ran to its end in a copy of this process; what it raised is printed."""
+    process = multiprocessing.get_context("fork").Process(target=function, args=args)
+    process.start()
+    process.join()
+    return process.exitcode == 0
+
+
+@pytest.fixture
+def disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not in_a_fork(own_mounts, folder):
+        pytest.skip("this user may not make mounts")
+    return folder
+
+
+class At(Hook):
+    """Does something to the work folder before iteration 6, counted from 1."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 5:
+            self.change(Path(runner.work_dir))
+
+
+def fill(folder):
+    room = os.statvfs(folder)
+    size = room.f_bavail * room.f_bsize - 24 * 1024  # for logs, and less than a checkpoint
+    (folder / "filler").write_bytes(bytes(size))
+
+
+def close(folder):
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+
+
+def spoiled_run(config, folder, change, words):
+    own_mounts(folder)
+    os.chdir(folder)  # whose mount is then changed
+    runner = tiny_run.runner(config, folder, default_hooks__logger__interval=100)
+    runner.register_hook(At(change))
+    with pytest.raises(RunError) as error:
+        runner.train()
+    message = str(error.value)
+    assert "iteration 8: the checkpoint could not be written" in message
+    assert words in message and f"{folder}/iter_4.pth stands; --resume" in message, message
+    assert "\n" not in message
+    assert [path.name for path in folder.glob("*.pth*")] == ["iter_4.pth"]
+    assert latest_checkpoint(folder) == str(folder / "iter_4.pth")
+    assert damage(latest_checkpoint(folder)) is None
+    assert load_plain(latest_checkpoint(folder))["meta"]["iter"] == 4
+
+
+def test_full(config, disk):
+    assert in_a_fork(spoiled_run, config, disk, fill, "No space left on device")
+
+
+def test_read_only(config, disk):
+    assert in_a_fork(spoiled_run, config, disk, close, "Read-only file system")
+
+
+def unwritable_start(config, folder, log):
+    own_mounts(folder)
+    close(folder)
+    with open(log, "w") as file, redirect_stderr(file), pytest.raises(SystemExit) as error:
+        launch.train([str(config), "--work-dir", str(folder / "run")])
+    assert error.value.code == 1
+
+
+def test_a_run_that_cannot_write_says_so_in_a_line(config, disk, tmp_path):
+    assert in_a_fork(unwritable_start, config, disk, tmp_path / "log")
+    last = (tmp_path / "log").read_text().strip().splitlines()[-1]
+    assert "Read-only file system" in last and str(disk) in last and "Traceback" not in last
