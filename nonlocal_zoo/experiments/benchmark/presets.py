@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import torch
+
+from ...blocks import build_block
+from ...blocks.cost import block_cost
 from .cases import Case, grid_of, names_of
 
 OUR_FORMULA = ("dense",)
@@ -12,20 +16,39 @@ ALL = ("dense", "installed", "official")
 
 
 class Row(NamedTuple):
-    """Blocks that match ``pattern``, with ``channels`` and ``overrides``, at each of ``sizes``."""
+    """Blocks that match ``pattern``, with ``channels`` and ``overrides``, at each of ``sizes``.
+
+    Of these those that ``keep``, a function of a case at the first size, is true of.
+    """
 
     pattern: str
     channels: int
     sizes: tuple[str, ...]
     peers: tuple[str, ...] = OUR_FORMULA
     overrides: dict[str, Any] = {}  # noqa: RUF012 (read only)
+    keep: Callable[[Case], bool] = lambda case: True
 
     def cases(self) -> Iterator[Case]:
         for name in names_of([self.pattern]):
-            for size in self.sizes:
-                yield Case(
-                    name, self.channels, grid_of(size), overrides=self.overrides, peers=self.peers
-                )
+            first, *others = (
+                Case(name, self.channels, grid_of(size), overrides=self.overrides, peers=self.peers)
+                for size in self.sizes
+            )
+            if self.keep(first):
+                yield from (first, *others)
+
+
+def linear_on_points(case: Case) -> bool:
+    """Whether the block takes nodes without a grid, and twice the work for twice as many."""
+    with torch.device("meta"):
+        block = build_block(case.block, case.channels, **case.overrides)
+    if any(affinity.uses_grid for affinity in block.affinities):
+        return False
+    batch, channels, nodes = case.batch, case.channels, case.nodes
+    once, twice = (
+        block_cost(block, (batch, channels, n)).multiply_adds for n in (nodes, 2 * nodes)
+    )
+    return twice < 2.1 * once
 
 
 # Every side of a grid is about sqrt(2) times the one before: N doubles.
@@ -47,6 +70,8 @@ PRESETS: dict[str, tuple[Row, ...]] = {
     "scale": (Row("*", 64, GROWING, (), {"reduction": 2}),),
     # As "scale", the largest size alone: what 250,000 nodes take.
     "largest": (Row("*", 64, GROWING[-1:], (), {"reduction": 2}),),
+    # Sets of points, in one piece: a chunk of ScanNet, and a scan of a street.
+    "points": (Row("*", 64, ("8192", "100000"), (), {"reduction": 2}, linear_on_points),),
 }
 
 
