@@ -166,6 +166,8 @@ class NonLocalBlock(nn.Module):
             raise ValueError(
                 f"input has shape {tuple(x.shape)}; allowed: (B, {self.in_channels}, *spatial)"
             )
+        if x.numel() == 0:  # no images or no nodes: some reshapes cannot tell what -1 is then
+            return x.clone()
         signal = GraphSignal.from_grid(x)
         for _ in range(self.recurrence):
             signal = signal.with_x(self.propagate(signal))
