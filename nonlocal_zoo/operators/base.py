@@ -32,7 +32,7 @@ def inverse_power(degree: Tensor, exponent: float) -> Tensor:
     """degree^(-exponent) where degree > 0, else 0, with a finite gradient everywhere.
 
     For exponents up to 1. A degree of at most the root of the smallest normal number (1e-19 in
-    float32) counts as 0: the gradient holds degree^(-exponent - 1), which would overflow. NaN stays.
+    float32) counts as 0: the gradient has degree^(-exponent - 1), which would overflow. NaN stays.
     The inner ``where`` keeps the unused branch finite: 0 * inf is NaN in a backward pass.
     """
     none = degree <= torch.finfo(degree.dtype).tiny ** 0.5
