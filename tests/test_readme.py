@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text()
 def test_python_blocks_run_in_order():
     namespace: dict = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
     __import__("nonlocal_zoo.registry").registry.AFFINITIES._entries.pop("cosine")

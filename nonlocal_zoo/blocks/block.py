@@ -179,5 +179,7 @@ class NonLocalBlock(nn.Module):
             raise ValueError(
                 f"input has shape {tuple(x.shape)}; allowed: (B, {self.in_channels}, *spatial)"
             )
+        if x.numel() == 0:  # no images or no nodes: some reshapes cannot tell what -1 is then
+            return x.clone()
         signal = GraphSignal.from_grid(x)
         return signal.to_grid(self.on_nodes(signal))

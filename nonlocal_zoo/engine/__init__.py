@@ -6,6 +6,7 @@ checkpoints in the place of mmengine's. Configs import it through ``configs/_bas
 
 from .checkpoint import AtomicBackend, AtomicCheckpointHook, SealedBackend
 from .curves import CurvesHook
+from .data import CheckDataHook
 from .finite import FiniteHook
 from .history import SafeHistoryHook
 from .resume import ExactResumeHook
@@ -13,6 +14,7 @@ from .resume import ExactResumeHook
 __all__ = [
     "AtomicBackend",
     "AtomicCheckpointHook",
+    "CheckDataHook",
     "CurvesHook",
     "ExactResumeHook",
     "FiniteHook",

@@ -31,10 +31,12 @@ class Cost(NamedTuple):
 def inverse_power(degree: Tensor, exponent: float) -> Tensor:
     """degree^(-exponent) where degree > 0, else 0, with a finite gradient everywhere.
 
+    For exponents up to 1. A degree of at most the root of the smallest normal number (1e-19 in
+    float32) counts as 0: the gradient has degree^(-exponent - 1), which would overflow. NaN stays.
     The inner ``where`` keeps the unused branch finite: 0 * inf is NaN in a backward pass.
     """
-    positive = degree > 0
-    return torch.where(positive, torch.where(positive, degree, 1).pow(-exponent), 0)
+    none = degree <= torch.finfo(degree.dtype).tiny ** 0.5
+    return torch.where(none, 0, torch.where(none, 1, degree).pow(-exponent))
 
 
 class GraphOperator(MatrixFunctions, Spectra, ABC):

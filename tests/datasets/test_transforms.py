@@ -48,8 +48,8 @@ def rectangles(crop, rows, columns, count=3000):
 
 def test_rectangles_are_in_the_picture_with_the_areas_and_ratios_asked_for():
     y, x, height, width = rectangles(RandomResizedCrop(8, area=(0.1, 0.5)), 300, 400)
-    assert min(y) >= 0 and min(x) >= 0
-    assert max(y + height) <= 300 and max(x + width) <= 400
+    assert (min(y), max(y + height)) == (0, 300)  # and up to the border
+    assert (min(x), max(x + width)) == (0, 400)
     share, ratio = height * width / 120000, width / height
     assert 0.095 < share.min() < 0.12 and 0.48 < share.max() < 0.505
     assert 0.74 < ratio.min() < 0.77 and 1.3 < ratio.max() < 1.35

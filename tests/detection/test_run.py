@@ -3,6 +3,7 @@
 import pytest
 import tiny_coco
 import torch
+from mmengine.runner import Runner
 
 from nonlocal_zoo.blocks import NonLocalBlock
 
@@ -25,6 +26,7 @@ def trained(tmp_path_factory):
         train_cfg__val_interval=30,
         param_scheduler=[],
         optim_wrapper__optimizer__lr=0.005,
+        optim_wrapper__optimizer__weight_decay=0,  # what moves has a gradient
         default_hooks__checkpoint__interval=20,
     )
     runner.train()
@@ -53,6 +55,34 @@ def test_as_many_blocks_as_declared_and_all_learn(trained):
     inside = [key for key in after if "nonlocal_" in key]
     assert len(inside) == sum(len(list(block.parameters())) for block in blocks)
     assert all(after[key].isfinite().all() for key in inside)
+    assert [key for key in inside if torch.equal(before[key], after[key])] == []
+
+
+def test_plugins_of_mmdet_at_one_position_all_act(tmp_path):
+    """Its own way: in every bottleneck of the stage; both of a position have gradients.
+
+    From the second step on: a bottleneck's last norm starts at zero, and hands nothing to plugins.
+    """
+    entry = dict(stages=(False, False, True, False), position="after_conv3")
+    plugins = [dict(entry, cfg=dict(type="SNLBlock", postfix=postfix)) for postfix in ("_a", "_b")]
+    config = tiny_coco.config(
+        tmp_path,
+        model__backbone__depth=50,
+        model__backbone__plugins=plugins,
+        model__neck__in_channels=[32, 64, 128, 256],
+        train_cfg__max_iters=3,
+        train_cfg__val_interval=100,
+        param_scheduler=[],
+        optim_wrapper__optimizer__weight_decay=0,
+    )
+    runner = Runner.from_cfg(config)
+    runner.model.init_weights()
+    before = {key: p.detach().clone() for key, p in runner.model.named_parameters()}
+    inside = [key for key in before if "snl_block_" in key]
+    blocks = [m for m in runner.model.modules() if isinstance(m, NonLocalBlock)]
+    assert len(blocks) == 6 * len(plugins)
+    runner.train()
+    after = dict(runner.model.named_parameters())
     assert [key for key in inside if torch.equal(before[key], after[key])] == []
 
 

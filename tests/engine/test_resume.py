@@ -120,3 +120,18 @@ def test_states_are_plain_and_exact(tmp_path):
     set_random_state(torch.load(tmp_path / "state.pth", weights_only=True))
     again = random.random(), np.random.rand(), np.random.randn(), torch.rand(3)
     assert drawn[:3] == again[:3] and torch.equal(drawn[3], again[3])
+
+
+def test_the_same_seed_gives_the_same_bits_after_100_iterations(config, tmp_path):
+    """Random pictures from a worker, dropout, a block; on one thread, validated on the way."""
+    options = {"train_cfg.max_iters": 100, "train_cfg.val_interval": 50, "randomness.seed": 5,
+               "default_hooks.checkpoint.interval": 50}  # fmt: skip
+    for name in "ab":
+        torch.manual_seed(ord(name))
+        fit(drawing(config, tmp_path / name, 1, **options))
+    first, second = (stored(tmp_path / name, 100) for name in "ab")
+    for part in ("state_dict", "optimizer", "random"):
+        same_tensors(tensors(first[part]), tensors(second[part]), part)
+    fit(drawing(config, tmp_path / "c", 1, **{**options, "randomness.seed": 6}))
+    weights = [list(stored(tmp_path / n, 100)["state_dict"].values())[0] for n in "ac"]
+    assert not torch.equal(*weights)

@@ -25,6 +25,7 @@ default_hooks = dict(
     history=dict(type='SafeHistoryHook'),
     resume=dict(type='ExactResumeHook'),
     finite=dict(type='FiniteHook'),
+    data=dict(type='CheckDataHook'),
     curves=dict(type='CurvesHook'))
 
 load_from = None
