@@ -113,9 +113,12 @@ def test_the_core_needs_torch_alone():
         "assert block(torch.randn(1, 8, 3, 3)).shape == (1, 8, 3, 3)\n"
         "try: import nonlocal_zoo.adapters.mm\n"
         "except ImportError as error: print(error)\n"
+        "try: import nonlocal_zoo.adapters.pyg\n"
+        "except ImportError as error: print(error)\n"
     )
     assert result.returncode == 0, result.stderr
-    assert "pip install 'nonlocal_zoo[seg]'" in result.stdout
+    for extra in ("seg", "pyg"):
+        assert f"pip install 'nonlocal_zoo[{extra}]'" in result.stdout
 
 
 def test_importing_the_core_imports_no_host():

@@ -32,6 +32,7 @@ FAST = (
     "blocks",
     "references",
     "adapters/test_insert.py",
+    "adapters/test_pyg.py",
 )
 
 

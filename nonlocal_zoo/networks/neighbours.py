@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 def pyg_fps(pos: Tensor, batch: Tensor, ratio: float) -> Tensor:
-    """``tree_fps`` by torch_geometric."""
+    """``numpy_fps`` by torch_geometric."""
     return pyg.fps(pos, batch, ratio, random_start=False)
 
 

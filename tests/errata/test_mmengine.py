@@ -36,3 +36,19 @@ def test_a_config_calls_any_function():
     assert MODELS.build(dict(type="os.getcwd")) == os.getcwd()
     with pytest.raises(UnknownNameError, match=r"block='os\.getcwd' is not known"):
         BLOCKS.build(dict(type="os.getcwd"))
+
+
+def test_a_dict_cannot_replace_none(tmp_path):
+    """mmengine 0.10.7, Config
+    | a base that says block=None cannot be inherited from by a child that says block=dict(...)
+    | base configs leave such keys out, and the class has the default
+    """
+    from mmengine.config import Config
+
+    (tmp_path / "base.py").write_text("model = dict(block=None)\n")
+    child = tmp_path / "child.py"
+    child.write_text("_base_ = './base.py'\nmodel = dict(block=dict(name='snl'))\n")
+    with pytest.raises(TypeError, match="cannot inherit from base"):
+        Config.fromfile(child)
+    (tmp_path / "base.py").write_text("model = dict()\n")
+    assert Config.fromfile(child).model.block.name == "snl"
