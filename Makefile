@@ -5,7 +5,7 @@ READY := .venv/ready
 # Small networks are faster on one thread than on two.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test generate clean
+.PHONY: demo test trust soak lowest audit generate clean
 
 demo: $(READY)
 	$(BIN)/python tools/demo.py
@@ -13,6 +13,30 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2
+
+# The tests that repeat themselves, in full: 100 kills, 1,000 damaged files, 10,000 edits; an hour.
+trust: $(READY)
+	NLZ_TRUST=full $(BIN)/python -m pytest -n 2 -m trust -rP
+
+# Half an hour of training; the slope of its memory.
+soak: $(READY)
+	$(BIN)/python tools/soak.py
+
+# The lowest versions that setup.cfg allows, in an environment of their own, and the tests of what
+# touches them. On Linux pip gets a torch with CUDA here: 5 GB.
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tools/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/pip install -q -c .venv-lowest/constraints.txt -e '.[seg,det,pyg,compare,convert]' \
+	    pytest 'hypothesis>=6.170' 'setuptools<81'
+	.venv-lowest/bin/python -m pytest tests/test_registry.py tests/blocks/test_build.py \
+	    tests/blocks/test_edges.py tests/references tests/engine tests/adapters
+
+# Known vulnerabilities in the versions that are installed; asks pypi.org.
+audit: $(READY)
+	$(BIN)/pip install -q pip-audit
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > .venv/frozen.txt
+	$(BIN)/pip-audit --disable-pip --no-deps -r .venv/frozen.txt
 
 # What is made from the registry and the tests: config files, the table in README.md, the errata,
 # what can be compiled and exported.
@@ -28,4 +52,4 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv work_dirs runs
+	rm -rf .venv .venv-lowest work_dirs runs
