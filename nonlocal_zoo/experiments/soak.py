@@ -18,6 +18,7 @@ from ..engine.launch import fit
 
 CONFIG = Path(__file__).parents[2] / "configs/synthetic/snl_r18-stage1_longrange.py"
 MIB = 1024 * 1024
+VALIDATE, SAVE = 20, 10  # every so many iterations
 
 
 @HOOKS.register_module()
@@ -25,24 +26,23 @@ class MemoryHook(Hook):
     """Notes the memory of this process and its loaders' each second, and ends after a while.
 
     Args:
-        seconds: from the first iteration on.
+        seconds: from the iteration ``begin`` on.
+        begin: when all loaders have been started and all caches been filled.
     """
 
     priority = "LOWEST"
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float, begin: int) -> None:
+        self.seconds, self.begin = seconds, begin
         self.start = self.noted = 0.0
         self.samples: list[tuple[float, float]] = []  # (seconds since the start, MiB)
-
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Starts the clock."""
-        self.start = time.monotonic()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: object = None, outputs: object = None
     ) -> None:
         """Takes a sample if a second has gone by."""
+        if runner.iter <= self.begin:
+            self.start = time.monotonic()
         now = time.monotonic() - self.start
         if now - self.noted >= 1:
             self.noted = now
@@ -51,9 +51,10 @@ class MemoryHook(Hook):
 
 
 def resident(pid: int | str) -> int:
-    """Bytes in memory of a process and its children, from /proc; what they share counts twice."""
+    """Bytes in memory of a process and its children, from /proc; what they share counts once."""
     try:
-        size = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        size = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         children = Path(f"/proc/{pid}/task").glob("*/children")
         return size + sum(resident(int(c)) for file in children for c in file.read_text().split())
     except (FileNotFoundError, ProcessLookupError):
@@ -63,10 +64,9 @@ def resident(pid: int | str) -> int:
 def slope(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Least-squares slope of MiB over time in MiB an hour, and its standard error.
 
-    The first quarter is left out: caches fill, and the first validation starts its loader. The
-    samples hang together over about 10 s, so that the error counts one in ten of them.
+    The samples hang together over about 10 s, so that the error counts one in ten of them.
     """
-    seconds, memory = np.array(samples[len(samples) // 4 :]).T
+    seconds, memory = np.array(samples).T
     (per_second, level), residual = np.polyfit(seconds, memory, 1), seconds - seconds.mean()
     spread = memory - per_second * seconds - level
     error = np.sqrt((spread**2).mean() / (residual**2).sum() * 10)
@@ -83,15 +83,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     config = load_config(args.config)
     config.work_dir, config.launcher = args.work_dir, "none"
-    config.train_cfg.update(max_iters=10**7, val_interval=50)
-    config.default_hooks.checkpoint.update(interval=25)
-    config.custom_hooks = [dict(type="MemoryHook", seconds=60 * args.minutes)]
+    config.train_cfg.update(max_iters=10**7, val_interval=VALIDATE)
+    config.default_hooks.checkpoint.update(interval=SAVE)
+    config.custom_hooks = [dict(type="MemoryHook", seconds=60 * args.minutes, begin=3 * VALIDATE)]
     runner = fit(config)
     hook = next(hook for hook in runner.hooks if isinstance(hook, MemoryHook))
     grows, error = slope(hook.samples)
     print(
-        f"{args.minutes:g} minutes, {runner.iter} iterations, {runner.iter // 50} validations, "
-        f"{runner.iter // 25} checkpoints: {hook.samples[-1][1]:.0f} MiB at the end, slope "
+        f"{args.minutes:g} minutes, {runner.iter} iterations, {runner.iter // VALIDATE} validations, "
+        f"{runner.iter // SAVE} checkpoints: {hook.samples[-1][1]:.0f} MiB at the end, slope "
         f"{grows:+.1f} +- {error:.1f} MiB an hour; flat is up to {args.limit:g}"
     )
     return int(grows - 2 * error > args.limit)
