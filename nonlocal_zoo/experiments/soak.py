@@ -91,8 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     grows, error = slope(hook.samples)
     print(
         f"{args.minutes:g} minutes, {runner.iter} iterations, {runner.iter // VALIDATE} "
-        f"validations, {runner.iter // SAVE} checkpoints: {hook.samples[-1][1]:.0f} MiB at the end, slope "
-        f"{grows:+.1f} +- {error:.1f} MiB an hour; flat is up to {args.limit:g}"
+        f"validations, {runner.iter // SAVE} checkpoints: {hook.samples[-1][1]:.0f} MiB at the "
+        f"end, slope {grows:+.1f} +- {error:.1f} MiB an hour; flat is up to {args.limit:g}"
     )
     return int(grows - 2 * error > args.limit)
 
