@@ -6,7 +6,7 @@ SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 # Small networks are faster on one thread than on two.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-compiled generate clean
+.PHONY: demo test trust soak lowest audit test-compiled generate clean
 
 demo: $(READY)
 	$(BIN)/python tools/demo.py
@@ -29,6 +29,30 @@ test-compiled: $(READY)
 	.venv-compiled/bin/python -m pytest tests/detection tests/adapters/test_ops.py \
 	    tests/adapters/test_ops_reference.py tests/configs/test_detection_files.py
 
+# The tests that repeat themselves, in full: 100 kills, 1,000 damaged files, 10,000 edits; an hour.
+trust: $(READY)
+	NLZ_TRUST=full $(BIN)/python -m pytest -n 2 -m trust -rP
+
+# Half an hour of training; the slope of its memory.
+soak: $(READY)
+	$(BIN)/python tools/soak.py
+
+# The lowest versions that setup.cfg allows, in an environment of their own, and the tests of what
+# touches them. On Linux pip gets a torch with CUDA here: 5 GB.
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tools/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/pip install -q -c .venv-lowest/constraints.txt -e '.[seg,det,pyg,compare,convert]' \
+	    pytest 'hypothesis>=6.170' 'setuptools<81'
+	.venv-lowest/bin/python -m pytest tests/test_registry.py tests/blocks/test_build.py \
+	    tests/blocks/test_edges.py tests/references tests/engine tests/adapters
+
+# Known vulnerabilities in the versions that are installed; asks pypi.org.
+audit: $(READY)
+	$(BIN)/pip install -q pip-audit
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > .venv/frozen.txt
+	$(BIN)/pip-audit --disable-pip --no-deps -r .venv/frozen.txt
+
 # What is made from the registry and the tests: config files, the table in README.md, the errata,
 # what can be compiled and exported.
 generate: $(READY)
@@ -43,4 +67,4 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-compiled work_dirs runs
+	rm -rf .venv .venv-compiled .venv-lowest work_dirs runs

@@ -69,7 +69,8 @@ TRAPS = (
         lambda f: bool(f["mmcv-lite"]) and importlib.util.find_spec("mmcv._ext") is None,
         "mmcv-lite has no compiled ops, and mmseg fails to import without mmcv._ext",
         "handled: import nonlocal_zoo.adapters.mm before mmseg (custom_imports in our configs). "
-        "For the ops themselves: pip install 'setuptools<81' wheel ninja && CFLAGS='-O1 -g0' "
+        "nms and roi_align run in plain torch; for the others: "
+        "pip install 'setuptools<81' wheel ninja && CFLAGS='-O1 -g0' "
         "MMCV_WITH_OPS=1 pip install --no-build-isolation mmcv==2.1.0",
     ),
     Trap(

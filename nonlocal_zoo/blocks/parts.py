@@ -26,7 +26,8 @@ def check_start(
         )
     if residual_scale and not residual:
         raise ValueError(
-            "residual_scale=True scales the branch beside a residual; residual=False has none"
+            "residual_scale=True scales the branch beside a residual, and residual=False has none; "
+            "allowed: residual_scale=False, or residual=True"
         )
 
 

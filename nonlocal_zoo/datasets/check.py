@@ -22,8 +22,9 @@ def faults(dataset: Any, workers: int | None = None) -> list[str]:
     (``indices``) of its folder.
 
     Args:
-        dataset: of mmengine's kind (others are passed over): ``get_data_info`` gives ``img_path`` and perhaps
-            ``seg_map_path``, ``label_map`` and ``reduce_zero_label``; ``metainfo`` the classes.
+        dataset: of mmengine's kind (others are passed over): ``get_data_info`` gives ``img_path``
+            and perhaps ``seg_map_path``, ``label_map``, ``reduce_zero_label``; ``metainfo`` the
+            classes.
         workers: threads; None: one for each core.
 
     Returns:

@@ -12,7 +12,7 @@ from mmengine.config import Config, DictAction
 from .checkpoint import checkpoints
 from .config import load_config
 from .errors import ConfigError, RunError
-from .seal import first_whole
+from .loading import first_whole
 
 
 def base_parser(description: str) -> argparse.ArgumentParser:

@@ -13,9 +13,9 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from nonlocal_zoo.registry import check_arguments, parameters_of
+from nonlocal_zoo.seal import seal
 
 from .errors import RunError
-from .seal import seal
 
 
 @register_backend("atomic")

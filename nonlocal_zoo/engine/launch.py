@@ -13,8 +13,8 @@ from .checkpoint import latest_checkpoint
 from .cpu import adapt, leave_group
 from .errors import ConfigError
 from .interrupt import finishing_the_iteration
+from .loading import load_plain
 from .resume import take_up_seed
-from .seal import load_plain
 
 INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..seal import damage
 from .files import whole
 
 SAFETENSORS = ".safetensors"
@@ -59,6 +60,8 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
         raise FileNotFoundError(f"{path}: no such file")
     if path.suffix == SAFETENSORS:
         return _read_safetensors(path)
+    if reason := damage(path):
+        raise ValueError(f"{path} is damaged: {reason}")
     try:
         checkpoint = _load(path)
     except Exception as error:  # of any kind: it is the file that is wrong

@@ -14,6 +14,7 @@ from mmcv.ops import batched_nms, nms, roi_align
 
 from nonlocal_zoo.adapters.mm.ops import nms as plain_nms
 from nonlocal_zoo.adapters.mm.ops import roi_align as plain_roi_align
+from nonlocal_zoo.adapters.mm.ops import sampling
 from nonlocal_zoo.adapters.mm.ops.stand_in import StandIn
 from nonlocal_zoo.testing import assert_near, refuses
 
@@ -167,7 +168,7 @@ def test_roi_align_in_parts(monkeypatch):
     """More entries than may be in memory at a time."""
     x = torch.randn(2, 3, 9, 10, dtype=torch.float64)
     whole = roi_align(x, ROIS.double().repeat(3, 1), (3, 2))
-    monkeypatch.setattr(plain_roi_align, "ENTRIES", 100)
+    monkeypatch.setattr(sampling, "ENTRIES", 100)
     assert torch.equal(roi_align(x, ROIS.double().repeat(3, 1), (3, 2)), whole)
 
 
@@ -218,19 +219,12 @@ def test_nms_against_compiled(offset):
             )
 
 
-def test_refusals():
+@pytest.mark.parametrize(
+    ("roi", "said"),
+    [((3.0, 0, 0, 2, 2), ("3", "0 to 0")), ((0.0, 4, 0, 2, 2), ("negative", "4.0")),
+     ((0.0, 1, math.nan, 2, 2), ("nan", "finite"))],
+)  # fmt: skip
+def test_refusals(roi, said):
     x = torch.randn(1, 2, 5, 5)
-    refuses(
-        ValueError,
-        lambda: call_forward(
-            x, torch.tensor([[3.0, 0, 0, 2, 2]]), (2, 2), 1.0, 0, "avg", True, plain_roi_align
-        ),
-        "3", "0 to 0",
-    )  # fmt: skip
-    refuses(
-        ValueError,
-        lambda: call_forward(
-            x, torch.tensor([[0.0, 4, 0, 2, 2]]), (2, 2), 1.0, 0, "avg", True, plain_roi_align
-        ),
-        "negative", "4.0",
-    )  # fmt: skip
+    settings = ((2, 2), 1.0, 0, "avg", True, plain_roi_align)
+    refuses(ValueError, lambda: call_forward(x, torch.tensor([roi]), *settings), *said)

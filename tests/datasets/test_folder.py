@@ -1,12 +1,16 @@
 """ImageFolderDataset on a few pictures in folders."""
 
+import os
+
 import pytest
 from small_pictures import names, write_folder
 
 from nonlocal_zoo.datasets import ImageFolderDataset
 
 
-def test_pictures_class_by_class(tmp_path):
+def test_pictures_class_by_class(tmp_path, monkeypatch):
+    scandir = os.scandir  # whose order is the disk's
+    monkeypatch.setattr(os, "scandir", lambda path: reversed(sorted(scandir(path), key=str)))
     root = write_folder(tmp_path / "pictures", classes=3, count=2)
     (root / "val/class1/notes.txt").write_text("no picture")
     dataset = ImageFolderDataset(str(root), "val", 3, [dict(type="LoadImageFromFile")])

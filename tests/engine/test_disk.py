@@ -14,7 +14,8 @@ from mmengine.hooks import Hook
 from nonlocal_zoo.engine import launch
 from nonlocal_zoo.engine.checkpoint import latest_checkpoint
 from nonlocal_zoo.engine.errors import RunError
-from nonlocal_zoo.engine.seal import damage, load_plain
+from nonlocal_zoo.engine.loading import load_plain
+from nonlocal_zoo.seal import damage
 
 pytestmark = pytest.mark.mm
 

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 
 from nonlocal_zoo.engine.checkpoint import latest_checkpoint
 from nonlocal_zoo.engine.errors import RunError
-from nonlocal_zoo.engine.seal import load_plain
+from nonlocal_zoo.engine.loading import load_plain
 
 pytestmark = pytest.mark.mm
 

@@ -18,10 +18,11 @@ from nonlocal_zoo import build_block, list_blocks
 from nonlocal_zoo.blocks import NonLocalBlock
 from nonlocal_zoo.engine import launch
 from nonlocal_zoo.engine.config import ConfigError
-from nonlocal_zoo.engine.seal import UNSAFE, load_plain, seal
+from nonlocal_zoo.engine.loading import UNSAFE, load_plain
 from nonlocal_zoo.experiments.block_files import load_block
 from nonlocal_zoo.experiments.conversion import convert_file
 from nonlocal_zoo.experiments.weight_files import read_weights
+from nonlocal_zoo.seal import seal
 
 pytestmark = pytest.mark.mm
 

@@ -15,7 +15,8 @@ from mmengine.config import Config
 from nonlocal_zoo.engine import arguments
 from nonlocal_zoo.engine.checkpoint import checkpoints
 from nonlocal_zoo.engine.launch import fit
-from nonlocal_zoo.engine.seal import damage, load_plain
+from nonlocal_zoo.engine.loading import load_plain
+from nonlocal_zoo.seal import damage
 from nonlocal_zoo.testing.compare import same_tensors
 
 pytestmark = [pytest.mark.mm, pytest.mark.trust]

@@ -8,7 +8,6 @@ compare = dict(
     pictures=[0, 20, 40, 60])
 
 train_cfg = dict(val_interval=300)
-val_dataloader = dict(dataset=dict(indices=10))  # to see that it learns; the test set is whole
 default_hooks = dict(
     checkpoint=dict(interval=100, max_keep_ckpts=1, save_best=None),
     visualization=dict(draw=False))

@@ -51,7 +51,6 @@ class PaperTable(NamedTuple):
         size: of the input that multiply-adds are counted at.
         rows, settings: see there.
         remarks: what was found, and what cannot be.
-        unit: of multiply-adds, "M" or "G".
     """
 
     title: str
@@ -60,4 +59,3 @@ class PaperTable(NamedTuple):
     rows: list[Quoted]
     settings: list[Setting]
     remarks: str
-    unit: str = "G"

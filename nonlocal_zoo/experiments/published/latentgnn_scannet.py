@@ -104,5 +104,4 @@ TABLE = PaperTable(
     "products with its N x N matrices 77 M more.\n\n"
     "Accuracies are quoted: the data are not here. `configs/pointcloud` has the networks and the "
     "schedule for whoever has them.",
-    unit="M",
 )

@@ -8,7 +8,7 @@ from nonlocal_zoo.tables import to_markdown
 
 from .base import Added, PaperTable
 
-SCALES = {"M": 1e6, "G": 1e9}
+GIGA, MEGA = ("G", 1e9), ("M", 1e6)
 
 
 def measure(table: PaperTable) -> dict[str, dict[str, Added]]:
@@ -39,18 +39,17 @@ def nearest(table: PaperTable, counted: dict[str, dict[str, Added]], column: str
 
 def cost_table(table: PaperTable, counted: dict[str, dict[str, Added]], column: str) -> str:
     """A row for each published row, a column for each setting, the mean deviation below."""
-    off, unit = deviations(table, counted, column), "M" if column == "parameters" else table.unit
-    scale = SCALES[unit]
-    rows = []
-    for row in table.rows:
-        if row.added and row.label not in {r[0] for r in rows}:
-            cells = [
-                f"{getattr(counted[name][row.label], column) / scale:.3f} {unit} "
-                f"({off[name][row.label]:+.1%})"
-                for name in counted
-            ]
-            published = getattr(row.added, column) / scale
-            rows.append([row.label, f"{published:.2f} {unit}", *cells])
+    off = deviations(table, counted, column)
+    published = {row.label: getattr(row.added, column) for row in table.rows if row.added}
+    unit, size = GIGA if max(published.values()) >= GIGA[1] else MEGA
+    rows = [
+        [label, f"{number / size:.2f} {unit}"]
+        + [
+            f"{getattr(counted[name][label], column) / size:.3f} {unit} ({off[name][label]:+.1%})"
+            for name in counted
+        ]
+        for label, number in published.items()
+    ]
     sums = [f"{mean(map(abs, off[name].values())):.1%}" for name in counted]
     return to_markdown(
         ["row", "published", *counted], [*rows, ["mean deviation, up or down", "", *sums]]

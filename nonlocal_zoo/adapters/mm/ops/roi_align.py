@@ -8,31 +8,15 @@ on the boxes alone, and the gradient is S' g.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ....precision import at_least_float32
+from .sampling import corners, samples
 
-ENTRIES = 2**22  # of S that are in memory at a time
 MAX = 0  # mmcv's number for pool_mode="max"
 NOWHERE = -2.0  # a coordinate outside of every image
-
-
-class Samples(NamedTuple):
-    """Where some of the boxes are sampled: those with the same number of samples in a bin.
-
-    boxes (k,) are their numbers, image (k,) their images, y (k, P_h, 1, g_h, 1) and
-    x (k, 1, P_w, 1, g_w) the coordinates in pixels.
-    """
-
-    boxes: Tensor
-    image: Tensor
-    y: Tensor
-    x: Tensor
 
 
 def roi_align_forward(
@@ -61,16 +45,16 @@ def roi_align_forward(
         aligned: pixel (0, 0) has its centre at (0.5, 0.5) of the boxes' coordinates, not at (0, 0).
 
     Raises:
-        ValueError: an image number that is not in the batch, or (aligned) a box of negative size.
+        ValueError: a box that is not finite or (aligned) of negative size, or an image number that
+            is not in the batch.
     """
     height, width = input.shape[2:]
     table = at_least_float32(input).permute(0, 2, 3, 1).flatten(0, 2)  # (B H W, C)
     size = (aligned_height, aligned_width)
     argmax_y.fill_(NOWHERE)  # a box without samples: no pixel gets its gradient
     argmax_x.fill_(NOWHERE)
-    for part in _samples(rois, len(input), size, spatial_scale, sampling_ratio, aligned):
-        pixel, weight = _corners(part.y, part.x, height, width)
-        pixel = pixel + (part.image * height * width).view(-1, 1, 1, 1, 1, 1)
+    for part in samples(rois, len(input), size, spatial_scale, sampling_ratio, aligned):
+        pixel, weight = part.entries(height, width)
         weight = weight.to(table)
         count = pixel.shape[3] * pixel.shape[4]
         if pool_mode == MAX:
@@ -107,16 +91,15 @@ def roi_align_backward(
     """Adds the gradient of ``input`` to ``grad_input``; arguments as of ``roi_align_forward``."""
     batch, channels, height, width = grad_input.shape
     if pool_mode == MAX:
-        pixel, weight = _corners(argmax_y, argmax_x, height, width)
+        pixel, weight = corners(argmax_y, argmax_x, height, width)
         plane = rois[:, 0].long()[:, None] * channels + torch.arange(channels, device=rois.device)
         pixel = pixel + (plane * height * width)[:, :, None, None, None]
         share = weight * at_least_float32(grad_output)[..., None]
         grad_input.view(-1).index_add_(0, pixel.flatten(), share.flatten().to(grad_input))
         return
     size = (aligned_height, aligned_width)
-    for part in _samples(rois, batch, size, spatial_scale, sampling_ratio, aligned):
-        pixel, weight = _corners(part.y, part.x, height, width)
-        pixel = pixel + (part.image * height * width).view(-1, 1, 1, 1, 1, 1)
+    for part in samples(rois, batch, size, spatial_scale, sampling_ratio, aligned):
+        pixel, weight = part.entries(height, width)
         entries = pixel.shape[3:].numel()
         gradient = at_least_float32(grad_output[part.boxes]).permute(0, 2, 3, 1).flatten(0, 2)
         place = torch.arange(len(gradient), device=rois.device).repeat_interleave(entries)
@@ -128,60 +111,6 @@ def roi_align_backward(
         )
         share = torch.sparse.mm(transposed, gradient).unflatten(0, (batch, height, width))
         grad_input += share.permute(0, 3, 1, 2).to(grad_input)
-
-
-def _samples(
-    rois: Tensor, batch: int, size: tuple[int, int], scale: float, ratio: int, aligned: bool
-) -> Iterator[Samples]:
-    """All boxes, in parts of which every one has the same shape and not too many entries."""
-    rois = at_least_float32(rois)
-    image = rois[:, 0].long()
-    if len(image) and not 0 <= int(image.min()) <= int(image.max()) < batch:
-        raise ValueError(
-            f"rois[:, 0] is {int(image.min())} to {int(image.max())}; allowed: 0 to {batch - 1}"
-        )
-    corners = rois[:, 1:] * scale - (0.5 if aligned else 0)
-    start, extent = corners[:, :2], corners[:, 2:] - corners[:, :2]  # (K, 2), x and y
-    if not aligned:
-        extent = extent.clamp(min=1)  # as the first RoI Align, which knew no smaller boxes
-    elif (extent < 0).any():
-        raise ValueError(f"rois of negative size: {rois[(extent < 0).any(1)][0].tolist()}")
-    bins = extent / extent.new_tensor([size[1], size[0]])
-    counts = bins.ceil().long() if ratio <= 0 else torch.full_like(image, ratio)[:, None].tile(2)
-    for columns, rows in counts.unique(dim=0).tolist():
-        if rows and columns:  # a box without area has no samples, and gives zeros
-            boxes = (counts == counts.new_tensor([columns, rows])).all(1).nonzero()[:, 0]
-            entries = 4 * rows * columns * size[0] * size[1]
-            for part in boxes.split(max(ENTRIES // entries, 1)):
-                y = _coordinates(start[part, 1], bins[part, 1], size[0], rows)
-                x = _coordinates(start[part, 0], bins[part, 0], size[1], columns)
-                yield Samples(part, image[part], y[:, :, None, :, None], x[:, None, :, None, :])
-
-
-def _coordinates(start: Tensor, bin: Tensor, bins: int, samples: int) -> Tensor:
-    """Centres of ``samples`` equal parts of each bin along one axis: (k,), (k,) -> (k, bins, g)."""
-    inside = (torch.arange(samples).to(start) + 0.5) / samples
-    place = torch.arange(bins).to(start)[:, None] + inside
-    return start[:, None, None] + place * bin[:, None, None]
-
-
-def _corners(y: Tensor, x: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """The four pixels around (y, x) and their weights: both (..., 4), of the broadcast shape.
-
-    A pixel is y * width + x. What lies more than a pixel outside the image weighs nothing.
-    """
-    inside = ((y >= -1) & (y <= height)) & ((x >= -1) & (x <= width))
-    (top, bottom, down), (left, right, across) = _neighbours(y, height), _neighbours(x, width)
-    pixel = [row * width + column for row in (top, bottom) for column in (left, right)]
-    weight = [a * b for a in (1 - down, down) for b in (1 - across, across)]
-    return torch.stack(pixel, -1), torch.stack(weight, -1) * inside[..., None]
-
-
-def _neighbours(place: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels below and above a coordinate, and how far it is from the one below."""
-    place = place.clamp(0, length - 1)
-    low = place.floor()
-    return low.long(), (low + 1).clamp(max=length - 1).long(), place - low
 
 
 def _to_grid(values: Tensor, size: tuple[int, int]) -> Tensor:
