@@ -14,7 +14,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2
 
-# The tests that repeat themselves, in full: 100 kills, 1,000 damaged files, 10,000 edits; an hour.
+# The tests that repeat themselves, in full: 100 kills, 1,000 damaged files, 10,000 edits.
 trust: $(READY)
 	NLZ_TRUST=full $(BIN)/python -m pytest -n 2 -m trust -rP
 
