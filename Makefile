@@ -29,7 +29,7 @@ test-compiled: $(READY)
 	.venv-compiled/bin/python -m pytest tests/detection tests/adapters/test_ops.py \
 	    tests/adapters/test_ops_reference.py tests/configs/test_detection_files.py
 
-# The tests that repeat themselves, in full: 100 kills, 1,000 damaged files, 10,000 edits; an hour.
+# The tests that repeat themselves, in full: 100 kills, 1,000 damaged files, 10,000 edits.
 trust: $(READY)
 	NLZ_TRUST=full $(BIN)/python -m pytest -n 2 -m trust -rP
 

@@ -22,6 +22,8 @@ def known_size(size: int) -> int:
 
 def for_onnx() -> bool:
     """Whether the graph is to be made of ONNX operators alone."""
+    if not hasattr(torch.compiler, "is_exporting"):  # torch 2.6
+        return torch.onnx.is_in_onnx_export()
     return torch.compiler.is_exporting() and torch.onnx.is_in_onnx_export()
 
 

@@ -21,7 +21,7 @@ from nonlocal_zoo.testing.compare import same_tensors
 
 pytestmark = [pytest.mark.mm, pytest.mark.trust]
 
-KILLS = count(3, 50)
+KILLS = count(2, 50)
 ITERATIONS = 20 + 4 * KILLS
 BETWEEN = 1.5  # seconds of a run at most, from its first iteration on
 
