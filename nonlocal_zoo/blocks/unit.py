@@ -79,7 +79,8 @@ class Unit(nn.Module):
         residual: Tensor,
     ) -> Tensor:
         """The filtered features joined with the residual: (B, M, c) -> (B, N, C)."""
-        mask = signal.mask if operators[0].square else None  # one row for all nodes has no padding
+        square = any(operator.square for operator in operators)
+        mask = signal.mask if square else None  # one row for all nodes has no padding
         y = self.filter(operators, z, mask, channels_first=residual.stride(2) != 1)
         if self.residual:
             kept = residual

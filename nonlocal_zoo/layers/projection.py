@@ -217,13 +217,17 @@ def _product(
 
 
 def sum_of_products(parts: Sequence[tuple[Tensor, Projection]], epilogue: Epilogue) -> Tensor:
-    """epilogue(sum_k x_k W_k' + b_k), through one matrix product where that is one."""
+    """epilogue(sum_k x_k W_k' + b_k), through one matrix product where that is one.
+
+    An x_k of one node is what all nodes get.
+    """
     if len(parts) == 1:
         return parts[0][1].product(parts[0][0], epilogue)
     if any(p.groups > 1 for _, p in parts):
         (x, p), *rest = parts
         y = p.product(x, epilogue)
         return y + sum_of_products(rest, epilogue.without_shift())
+    nodes = next((x.shape[1] for x, _ in parts if x.shape[1] != 1), 1)
     dtype = torch.float16  # the widest: rational filters of half-precision features are float32
     for x, p in parts:
         p.check(x)
@@ -231,4 +235,5 @@ def sum_of_products(parts: Sequence[tuple[Tensor, Projection]], epilogue: Epilog
     biases = [p.bias for _, p in parts if p.bias is not None]
     weight = torch.cat([p.weight for _, p in parts], dim=1)
     weight, bias = epilogue.fold(weight, sum(biases[1:], start=biases[0]) if biases else None)
-    return linear([x.to(dtype) for x, _ in parts], weight, bias, epilogue.channels_first)
+    xs = [x.to(dtype).expand(-1, nodes, -1) for x, _ in parts]
+    return linear(xs, weight, bias, epilogue.channels_first)

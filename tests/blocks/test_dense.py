@@ -161,3 +161,20 @@ def test_linear_and_other_filters_share_one_norm(training):
         "norm": "batch",
     }
     compare(build_block(in_channels=8, inner_channels=4, **settings), settings, image(), training)
+
+
+def test_one_row_for_all_beside_a_row_for_each():
+    """As in DNL, where what all nodes hear is added to what each one hears."""
+    pair = dict(affinity=["relu_dot", "global_pooling"], graph_filter=["adjacency", "laplacian"])
+    with pytest.raises(ValueError, match="square"):  # the Laplacian of one row
+        build_block(in_channels=8, **pair)(torch.randn(1, 8, 3, 4))
+    pair["graph_filter"] = ["adjacency", "adjacency"]
+    block = randomize_(build_block(in_channels=8, **pair).double()).eval()
+    x = torch.randn(2, 8, 3, 4).double()
+    nodes, unit = x.flatten(2).mT, block.units[0]
+    z = nodes @ unit.values.weight.T + unit.values.bias
+    expected = nodes
+    for operator, graph_filter in zip(block.operators(x), unit.filters, strict=True):
+        (weight,) = graph_filter.weights
+        expected = expected + operator.to_dense() @ z @ weight.weight.T + weight.bias
+    assert_near(block(x), expected.mT.reshape(x.shape))

@@ -29,7 +29,7 @@ def draw_sheets(cells: list[Cell], answers: Path, affinities: Path) -> None:
         if all(look.affinity is not None for look in seen)
     }
     if rows:
-        title = "whom the node at the cross listens to: |A_ij|, each picture to its own maximum"
+        title = "whom the marked node listens to: |A_ij|, each picture to its own maximum"
         queries = [look.query for look in first]
         _draw({"input": images} | rows, queries, title, affinities)
 
