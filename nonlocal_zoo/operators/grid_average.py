@@ -96,4 +96,3 @@ class GridAverage(GraphOperator):
     def cost(self, channels: int) -> Cost:
         _, cells, nodes = self.shape
         return Cost(len(self.sizes) * nodes * channels, 4 * (nodes + cells) * channels)
-
