@@ -68,7 +68,10 @@ def test_groups_are_kept_whole(base):
         (None, "needed is compare=dict(places="),
         (dict(places=["model.decode_hed.block"], metric="mIoU", pictures=[]), "decode_hed"),
         (dict(places=["default_scope.x"], metric="mIoU", pictures=[]), "default_scope"),
-        (dict(places=[], metric="mIoU", pictures=[], task="segmentatoin"), "'segmentation'?"),
+        (
+            dict(places=[], metric="mIoU", pictures=[], task="segmentatoin"),
+            "Did you mean 'segmentation'",
+        ),  # fmt: skip
         (dict(place=[]), "takes no argument 'place'"),
     ],
 )

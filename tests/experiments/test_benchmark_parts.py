@@ -132,9 +132,10 @@ def test_one_pass_takes_all_gradients():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets(preset):
-    """All blocks, and every case can be built: settings, names, sizes."""
+    """All blocks, or those that fit; and every case can be built: settings, names, sizes."""
     cases = cases_of(preset)
-    assert {case.block for case in cases} == set(BLOCKS.names())
+    left_out = set(BLOCKS.names()) - {case.block for case in cases}
+    assert not left_out if preset != "points" else {"nl", "cc", "anl"} <= left_out
     with torch.device("meta"):
         for case in {(case.block, str(case.overrides)): case for case in cases}.values():
             assert case.settings

@@ -314,7 +314,7 @@ def test_files_that_are_refused(tmp_path):
     for name, message in (
         ("no.pth", "these are none: ['a']"),
         ("list.pth", "holds a list"),
-        ("text.pth", "no checkpoint that can be read"),
+        ("text.pth", "text.pth is damaged: it is no file that torch.save writes"),
         ("text.safetensors", "no safetensors file"),
         ("none.pth", "no such file"),
         ("none.safetensors", "no such file"),
