@@ -71,7 +71,7 @@ def test_groups_are_kept_whole(base):
         (
             dict(places=[], metric="mIoU", pictures=[], task="segmentatoin"),
             "Did you mean 'segmentation'",
-        ),  # fmt: skip
+        ),
         (dict(place=[]), "takes no argument 'place'"),
     ],
 )
