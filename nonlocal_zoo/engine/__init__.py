@@ -4,9 +4,10 @@ Importing this module registers them in mmengine's root registry, and puts our l
 checkpoints in the place of mmengine's. Configs import it through ``configs/_base_/runtimes/``.
 """
 
-from .checkpoint import AtomicBackend, AtomicCheckpointHook, SealedBackend
+from .checkpoint import AtomicCheckpointHook
 from .curves import CurvesHook
 from .data import CheckDataHook
+from .disk import AtomicBackend, SealedBackend
 from .finite import FiniteHook
 from .history import SafeHistoryHook
 from .resume import ExactResumeHook

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from .checkpoint import checkpoints
 from .config import load_config
 from .errors import ConfigError, RunError
 from .loading import first_whole
+from .work_dir import checkpoints
 
 
 def base_parser(description: str) -> argparse.ArgumentParser:

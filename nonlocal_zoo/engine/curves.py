@@ -10,7 +10,7 @@ from mmengine.hooks import Hook, LoggerHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from .checkpoint import AtomicBackend
+from .disk import AtomicBackend
 
 LOGS = "*/vis_data/scalars.json"  # LocalVisBackend: one folder, named by the time, for each start
 START = "started_at_iter"

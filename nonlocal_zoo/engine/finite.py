@@ -11,8 +11,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from .checkpoint import standing
 from .errors import RunError
+from .work_dir import standing
 
 
 def tensors(value: Any) -> Iterator[Tensor]:

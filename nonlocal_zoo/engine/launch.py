@@ -9,12 +9,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from . import arguments
-from .checkpoint import latest_checkpoint
 from .cpu import adapt, leave_group
 from .errors import ConfigError
 from .interrupt import finishing_the_iteration
 from .loading import load_plain
 from .resume import take_up_seed
+from .work_dir import latest_checkpoint
 
 INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
 

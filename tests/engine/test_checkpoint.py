@@ -14,7 +14,7 @@ from mmengine.fileio import LocalBackend
 from mmengine.runner import find_latest_checkpoint
 
 from nonlocal_zoo.engine import AtomicBackend
-from nonlocal_zoo.engine.checkpoint import latest_checkpoint
+from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 pytestmark = pytest.mark.mm
 

@@ -10,9 +10,10 @@ from counts import count
 from mmengine.runner import CheckpointLoader
 
 from nonlocal_zoo.engine.arguments import resume
-from nonlocal_zoo.engine.checkpoint import SealedBackend, checkpoints, latest_checkpoint
+from nonlocal_zoo.engine.disk import SealedBackend
 from nonlocal_zoo.engine.errors import CheckpointError
 from nonlocal_zoo.engine.loading import load_plain
+from nonlocal_zoo.engine.work_dir import checkpoints, latest_checkpoint
 from nonlocal_zoo.seal import damage, seal
 
 pytestmark = [pytest.mark.mm, pytest.mark.trust]

@@ -5,9 +5,9 @@ import tiny_run
 import torch
 from mmengine.hooks import Hook
 
-from nonlocal_zoo.engine.checkpoint import latest_checkpoint
 from nonlocal_zoo.engine.errors import RunError
 from nonlocal_zoo.engine.loading import load_plain
+from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 pytestmark = pytest.mark.mm
 

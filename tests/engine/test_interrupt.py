@@ -7,8 +7,8 @@ import tiny_run
 import torch
 from mmengine.hooks import Hook
 
-from nonlocal_zoo.engine.checkpoint import latest_checkpoint
 from nonlocal_zoo.engine.interrupt import finishing_the_iteration
+from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 pytestmark = pytest.mark.mm
 

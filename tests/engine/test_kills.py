@@ -13,9 +13,9 @@ from counts import count
 from mmengine.config import Config
 
 from nonlocal_zoo.engine import arguments
-from nonlocal_zoo.engine.checkpoint import checkpoints
 from nonlocal_zoo.engine.launch import fit
 from nonlocal_zoo.engine.loading import load_plain
+from nonlocal_zoo.engine.work_dir import checkpoints
 from nonlocal_zoo.seal import damage
 from nonlocal_zoo.testing.compare import same_tensors
 

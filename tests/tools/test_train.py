@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from nonlocal_zoo.engine import launch
-from nonlocal_zoo.engine.checkpoint import latest_checkpoint
 from nonlocal_zoo.engine.curves import curves, read_scalars
+from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 pytestmark = pytest.mark.mm
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from nonlocal_zoo.engine.checkpoint import AtomicBackend, latest_checkpoint
 from nonlocal_zoo.engine.config import ConfigError
 from nonlocal_zoo.engine.curves import read_scalars
+from nonlocal_zoo.engine.disk import AtomicBackend
+from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 from .budget import Entry
 from .place import with_block

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from nonlocal_zoo.engine.checkpoint import AtomicBackend
+from nonlocal_zoo.engine.disk import AtomicBackend
 
 from ..tasks import Look, Task
 

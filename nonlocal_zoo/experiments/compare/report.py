@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nonlocal_zoo.engine.checkpoint import AtomicBackend
+from nonlocal_zoo.engine.disk import AtomicBackend
 
 from .cell import Cell
 from .figures import draw_classes, draw_curves, draw_leaderboard

@@ -17,9 +17,9 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size, is_main_process
 
 from nonlocal_zoo.engine import arguments
-from nonlocal_zoo.engine.checkpoint import AtomicBackend
 from nonlocal_zoo.engine.cpu import leave_group
 from nonlocal_zoo.engine.curves import read_scalars
+from nonlocal_zoo.engine.disk import AtomicBackend
 from nonlocal_zoo.engine.launch import fit
 
 from .cell import Files
