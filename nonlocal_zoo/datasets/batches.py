@@ -12,28 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import ArrayUnpickler
+
 FILES = {"train": ("data_batch_*", "train"), "test": ("test_batch", "test")}
 LABELS = (b"labels", b"fine_labels")
 META = {"batches.meta": b"label_names", "meta": b"fine_label_names"}
-# What numpy, old or new, pickles an array with; whatever else a file names is refused.
-ARRAYS = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype} | {
-    (module, "_reconstruct"): np.ndarray(0).__reduce__()[0]
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-}
 DAMAGED = (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError)
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Reads dicts, lists, numbers, strings and numpy arrays.
-
-    Raises:
-        pickle.UnpicklingError: the file names anything else, which could run code.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ARRAYS:
-            raise pickle.UnpicklingError(f"it names {module}.{name}; allowed are numpy arrays")
-        return ARRAYS[module, name]
 
 
 def unpickle(path: Path) -> dict[bytes, Any]:
@@ -44,7 +28,7 @@ def unpickle(path: Path) -> dict[bytes, Any]:
     """
     try:
         with path.open("rb") as file:
-            return ArrayUnpickler(file, encoding="bytes").load()
+            return ArrayUnpickler(file, "bytes").load()
     except DAMAGED as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
 

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from quick_configs import unformatted_configs  # noqa: F401
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))  # tiny_run
 sys.path.insert(0, str(Path(__file__).parent))  # tiny_compare
@@ -23,14 +24,6 @@ def base(base_file):
     from nonlocal_zoo.experiments.compare.place import read_base
 
     return read_base(base_file)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def unformatted_configs():
-    """mmengine beautifies the config seven times a run: half the time of a run this small."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 from mmengine.registry import DATASETS
 
 from ...registry import choose
+from ..arrays import ArrayUnpickler
 from .columns import IGNORE, ColumnDataset, Scene
 
 FILES = {"train": "scannet_train.pickle", "test": "scannet_test.pickle"}
-# What pickles of arrays name, by numpy 1 and 2.
-ARRAYS = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")} | {
-    (f"numpy.{core}.{module}", name)
-    for core in ("core", "_core")
-    for module, name in (("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))
+# What numpy's arrays name in Python 3's pickles of protocol 2, and contiguous ones in 5.
+ALSO = {("_codecs", "encode")} | {
+    (f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")
 }
 
 
@@ -84,15 +83,6 @@ def _paths(data_root: str) -> list[Path]:
     return [Path(data_root, name) for name in FILES.values()]
 
 
-class ArrayUnpickler(pickle.Unpickler):
-    """Lists, tuples, numbers, strings and numpy arrays; all else is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ARRAYS:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-
-
 def read_scenes(path: Path) -> list[Scene]:
     """The scenes of one file.
 
@@ -121,7 +111,7 @@ def read_scenes(path: Path) -> list[Scene]:
 
 def _load(file: BinaryIO, path: Path) -> list:
     try:
-        return ArrayUnpickler(file, encoding="latin1").load()
+        return ArrayUnpickler(file, "latin1", ALSO).load()
     except (pickle.UnpicklingError, EOFError) as error:
         raise ValueError(
             f"{path}: {error}; allowed: two pickles, a list of (N, 3) arrays and a list of (N,) "
