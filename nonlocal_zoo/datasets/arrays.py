@@ -33,6 +33,7 @@ class ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.allowed:
             raise pickle.UnpicklingError(
-                f"it names {module}.{name}; allowed are numpy arrays, and that is no part of an array"
+                f"it names {module}.{name}; allowed are numpy arrays, "
+                "and that is no part of an array"
             )
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
