@@ -40,3 +40,9 @@ def test_without_slurm(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="--executor slurm"):
         make_executor(Launch("slurm"), tmp_path)
+
+
+def test_cells_share_the_threads(monkeypatch):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+    assert [Launch(jobs=jobs).threads for jobs in (1, 2, 3, 9)] == [8, 4, 2, 1]
+    assert Launch("slurm", jobs=2).threads is None

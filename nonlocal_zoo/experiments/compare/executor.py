@@ -41,6 +41,14 @@ class Launch:
     processes: int = 1
     slurm: dict[str, Any] | None = None
 
+    @property
+    def threads(self) -> int | None:
+        """Of torch, for a cell on this machine: its share. None leaves what torch takes.
+
+        Cells that take a thread for each core wait for one another: 5 times slower, two on 2 cores.
+        """
+        return max(torch.get_num_threads() // self.jobs, 1) if self.executor == "local" else None
+
 
 def make_executor(launch: Launch, folder: Path) -> submitit.core.core.Executor:
     """submitit's, which keeps its logs in ``folder``.
@@ -65,7 +73,8 @@ def submit(executor: Any, launch: Launch, cell: Cell, slot: int) -> submitit.Job
         n = launch.processes
         mine = [devices[(slot * n + k) % len(devices)] for k in range(n)]
         executor.update_parameters(gpus_per_node=n, visible_gpus=mine)
-    return executor.submit(run, str(cell.files.folder), launch.launcher, launch.processes)
+    folder = str(cell.files.folder)
+    return executor.submit(run, folder, launch.launcher, launch.processes, launch.threads)
 
 
 def _devices() -> list[int]:

@@ -16,7 +16,6 @@ NONE, IDENTITY = "none", "identity"
 # x -> A x with A = I: all the machinery of a block, and no effect.
 IDENTITY_BLOCK = dict(affinity="identity", graph_filter="propagation", values=False, residual=False)
 SHORT = {"filter": "graph_filter"}
-OUTSIDE_BRACKETS = re.compile(r",(?![^{\[]*[}\]])")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def parse_all(texts: list[str]) -> list[Row]:
 
 def _settings(text: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for i, part in enumerate(OUTSIDE_BRACKETS.split(text)):
+    for i, part in enumerate(_split(text)):
         path, equals, value = part.partition("=")
         if not equals and i == 0:
             path, value = "name", part
@@ -93,6 +92,18 @@ def _settings(text: str) -> dict[str, Any]:
             node = node[name]
         node[key] = _value(value)
     return settings
+
+
+def _split(text: str) -> list[str]:
+    """At the commas that are in no brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "{[") - (letter in "}]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def _value(text: str) -> Any:

@@ -28,7 +28,9 @@ from .manifest import commit
 from .place import plan_of
 
 
-def run(folder: str, launcher: str = "none", processes: int = 1) -> str:
+def run(
+    folder: str, launcher: str = "none", processes: int = 1, threads: int | None = None
+) -> str:
     """Finishes the cell in ``folder``, from its last checkpoint if there is one.
 
     Two of them on one cell are one after the other; the second finds it finished.
@@ -36,6 +38,7 @@ def run(folder: str, launcher: str = "none", processes: int = 1) -> str:
     Args:
         folder: with a config.py in it.
         launcher: "none", or "pytorch" for torchrun with ``processes`` of them.
+        threads: of torch in this process; torchrun chooses its own. None leaves them as they are.
 
     Returns:
         why it failed, in a line; "" where it did not.
@@ -45,6 +48,8 @@ def run(folder: str, launcher: str = "none", processes: int = 1) -> str:
         if files.result.exists():
             return ""
         files.error.unlink(missing_ok=True)
+        if threads:
+            torch.set_num_threads(threads)
         if launcher == "none":
             return attempt(files, launcher)
         command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
