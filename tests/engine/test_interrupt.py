@@ -13,6 +13,14 @@ from nonlocal_zoo.engine.work_dir import latest_checkpoint
 pytestmark = pytest.mark.mm
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """A shell's background jobs ignore SIGINT; the tests of such a run are to be the same."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class PressCtrlC(Hook):
     def __init__(self, times):
         self.times = times
