@@ -19,7 +19,7 @@ FLOOR = 1e-12  # of a length, as in torch.nn.functional.normalize
 def l2_normalize(x: Tensor, dim: int) -> Tensor:
     """x / max(||x||_2, 1e-12) along ``dim``, in float32 or better (1e-12 is zero in float16)."""
     x = at_least_float32(x)
-    if torch.compiler.is_compiling():
+    if _plain(x):
         return x / _floored(x, dim)
     return _Unit.apply(x, dim)[0]
 
@@ -27,9 +27,14 @@ def l2_normalize(x: Tensor, dim: int) -> Tensor:
 def inverse_length(x: Tensor, dim: int) -> Tensor:
     """1 / max(||x||_2, 1e-12) along ``dim``, kept as an axis, in float32 or better."""
     x = at_least_float32(x)
-    if torch.compiler.is_compiling():
+    if _plain(x):
         return _floored(x, dim).reciprocal()
     return _InverseLength.apply(x, dim)
+
+
+def _plain(x: Tensor) -> bool:
+    """Whether torch's own operations do: nothing is kept for a gradient, or a graph is traced."""
+    return not x.requires_grad or torch.compiler.is_compiling()
 
 
 def _floored(x: Tensor, dim: int) -> Tensor:

@@ -11,10 +11,12 @@ from ..precision import at_least_float32, without_autocast
 from .epilogue import Epilogue
 
 
-def foldable(norm: nn.Module, weight: Tensor) -> bool:
-    """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b."""
-    wider = weight.shape[0] >= weight.shape[1]
-    return type(norm) is nn.BatchNorm1d and norm.training and wider
+def foldable(norm: nn.Module | None, wider: bool) -> bool:
+    """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b.
+
+    ``wider``: W has at least as many rows as columns.
+    """
+    return wider and type(norm) is nn.BatchNorm1d and norm.training
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,8 +51,8 @@ class _Moments(torch.autograd.Function):
 
 @without_autocast
 def batch_epilogue(
-    norm: nn.BatchNorm1d,
     x: Tensor,
+    norm: nn.BatchNorm1d,
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None = None,

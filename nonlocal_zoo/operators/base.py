@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..layers import Epilogue
 from ..registry import choose
-from ..tracing import known_size
+from ..tracing import known_sizes
 from .choice import Choice
 from .functions import MatrixFunctions
 from .spectra import Spectra
@@ -72,8 +72,7 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
     @property
     def known_shape(self) -> tuple[int, int, int]:
         """``shape`` in numbers, for costs: what a traced graph does not know counts as large."""
-        batch, rows, columns = map(known_size, self.shape)
-        return batch, rows, columns
+        return known_sizes(self.shape)
 
     @abstractmethod
     def matmul(self, rhs: Tensor) -> Tensor:
