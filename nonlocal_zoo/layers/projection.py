@@ -19,6 +19,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
 # a row of it is far longer than the caches like; a block of nodes at a time it does not.
 NODES_AT_ONCE = 1024
 LARGE = 2**16  # numbers in W, below which a block is too little work
+# A product of 2 to 15 columns takes a CPU as long as several times that number of columns, and its
+# transpose, of as many rows, does not.
+NARROW = range(2, 16)
 
 
 def make_activation(activation: str | None) -> nn.Module | None:
@@ -66,7 +69,7 @@ def linear(
     bias = None if bias is None else cast(bias, dtype)
     if len(xs) > 1 and torch.compiler.is_compiling():
         return _one_by_one(xs, weight, bias)
-    if not channels_first:
+    if not (channels_first or slow_width(weight.shape[1], weight)):
         x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
         # Not F.linear, which rounds twice: in half precision a sum may then be zero that is not.
         return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
@@ -80,6 +83,11 @@ def linear(
         return block(*xs).mT
     split = [x.split(NODES_AT_ONCE, dim=1) for x in xs]
     return torch.cat([block(*parts) for parts in zip(*split, strict=True)], dim=2).mT
+
+
+def slow_width(columns: int, x: Tensor) -> bool:
+    """Whether a product of ``x`` with so many columns is better made as its transpose."""
+    return not torch.compiler.is_compiling() and columns in NARROW and x.device.type == "cpu"
 
 
 def _one_by_one(xs: Sequence[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -8,6 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from ..layers import slow_width
 from ..precision import widen_float16, without_autocast
 from ..tracing import known_sizes
 from .choice import Choice
@@ -90,5 +91,8 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
     # A core may be one for all graphs; else bmm does the same as @ with less around it.
-    plain = left.dim() == right.dim() == 3 and left.shape[0] == right.shape[0]
-    return torch.bmm(left, right) if plain else left @ right
+    if not (left.dim() == right.dim() == 3 and left.shape[0] == right.shape[0]):
+        return left @ right
+    if slow_width(right.shape[2], left):
+        return torch.bmm(right.mT, left.mT).mT
+    return torch.bmm(left, right)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..precision import cast
 from .base import Cost, GraphOperator
 from .dense import Dense
 
@@ -17,8 +18,8 @@ def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torc
 
     Cell i of s goes from floor(i length / s) to ceil((i + 1) length / s).
     """
-    count = torch.tensor([s for s in sizes for _ in range(s)], device=device).unsqueeze(1)
-    cell = torch.tensor([i for s in sizes for i in range(s)], device=device).unsqueeze(1)
+    cells = [(s, i) for s in sizes for i in range(s)]
+    count, cell = torch.tensor(cells, device=device).split(1, dim=1)
     start = cell * length // count
     end = ((cell + 1) * length + count - 1) // count
     place = torch.arange(length, device=device)
@@ -72,7 +73,10 @@ class GridAverage(GraphOperator):
         return self._device
 
     def matmul(self, rhs: Tensor) -> Tensor:
-        """Axis by axis; the first, which reads all of ``rhs``, for all sizes at once."""
+        """Axis by axis, for all sizes at once; cells of two sizes are left out at the end.
+
+        The first axis reads all of ``rhs``; what is left of it for the others is small.
+        """
         self.check_rhs(rhs)
         rhs = rhs.to(torch.promote_types(self.dtype, rhs.dtype))
         batch, _, channels = rhs.shape
@@ -81,14 +85,20 @@ class GridAverage(GraphOperator):
             x, first = rhs.reshape(batch, *self.grid, channels), 1
         else:
             x, first = rhs.mT.reshape(batch, channels, *self.grid), 2
-        axes = [matrix.to(x.dtype) for matrix in self._averages]
-        x = along(first, axes[0], x)
-        pooled = []
-        for k, y in enumerate(x.split(self.sizes, dim=first)):
-            for axis, matrix in enumerate(axes[1:], start=first + 1):
-                y = along(axis, matrix.split(self.sizes)[k], y)
+        for axis, matrix in enumerate(self._averages, start=first):
+            x = along(axis, cast(matrix, x.dtype), x)
+        pooled, before = [], 0
+        for size in self.sizes:
+            y = x
+            for axis in range(first, first + len(self.grid)):
+                y = y.narrow(axis, before, size)
             pooled.append(y.flatten(1, -2) if node_by_node else y.flatten(2).mT)
+            before += size
         return torch.cat(pooled, dim=1)
+
+    def degree(self) -> Tensor:
+        dtype = torch.promote_types(self.dtype, torch.float32)
+        return torch.ones(*self.shape[:2], 1, dtype=dtype, device=self.device)
 
     def transpose(self) -> GraphOperator:
         return Dense(self.to_dense().mT, nonnegative=True)  # S is small

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..precision import at_least_float32, without_autocast
+from ..precision import at_least_float32, cast, without_autocast
 from ..registry import choose
 from .base import Cost, GraphOperator
 from .choice import Choice
@@ -51,6 +51,7 @@ class Softmax(GraphOperator):
         self.row_mask, self.key_mask, self.symmetric = row_mask, key_mask, symmetric
         self.bounded = log_rows is None and self.square
         self._log_sums: Tensor | None = None
+        self._kept: Dense | None = None
 
     @classmethod
     def exponential(cls, query: Tensor, key: Tensor, mask: Tensor | None = None) -> Softmax:
@@ -101,9 +102,16 @@ class Softmax(GraphOperator):
         few_keys = 4 * columns <= rows and columns <= self.query.shape[2]
         return few_keys or rows * columns <= FORMED
 
-    @without_autocast
     def _formed(self) -> Dense:
-        scores = at_least_float32(self.query) @ at_least_float32(self.key).mT
+        """A, kept for the next product; not if that one has gradients, and what is kept has none."""
+        kept = self._kept
+        if kept is None or (torch.is_grad_enabled() and not kept.matrix.requires_grad):
+            self._kept = kept = self._form()
+        return kept
+
+    @without_autocast
+    def _form(self) -> Dense:
+        scores = torch.bmm(at_least_float32(self.query), at_least_float32(self.key).mT)
         if self.bias is not None:
             scores = scores + self.bias.mT
         if self.key_mask is not None:
@@ -111,7 +119,7 @@ class Softmax(GraphOperator):
         weights = scores.softmax(-1)
         if self.log_rows is not None:
             weights = self.log_rows.exp() * weights
-        return Dense(self._mask_rows(weights).to(self.dtype))
+        return Dense(cast(self._mask_rows(weights), self.dtype))
 
     def _logsumexp(self, bias: Tensor | None) -> Tensor:
         """log sum_j exp(q_i . k_j + b_j): (B, N, 1), kept where there is no b."""
