@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..layers import Epilogue, Projection
 from ..operators import Choice, GraphOperator
+from ..precision import cast
 from .values import Values, evaluate
 
 
@@ -25,7 +26,7 @@ def sandwich(
     if not weights_before(distribute, last)[0].chosen:
         return last.product(distribute.matmul(few), epilogue)
     weight, bias = epilogue.fold(last.weight, last.bias)
-    few = few @ weight.to(few.dtype).mT
+    few = few @ cast(weight, few.dtype).mT
     return distribute.affine(few, bias, epilogue.channels_first)
 
 
@@ -33,11 +34,9 @@ def _gather(gather: GraphOperator, z: Tensor | Values) -> Tensor:
     if not isinstance(z, Values) or not z.linear or not values_after(gather, z)[0].chosen:
         return gather.matmul(evaluate(z))
     few = gather.matmul(z.input())
-    weight = z.projection.weight.to(few.dtype)
-    few = few @ weight.mT
-    if z.projection.bias is None:
-        return few
-    return few + (gather.degree() * z.projection.bias).to(few.dtype)
+    few = few @ cast(z.projection.weight, few.dtype).mT
+    bias = z.projection.bias
+    return few if bias is None else few + cast(gather.degree() * bias, few.dtype)
 
 
 def values_after(gather: GraphOperator, z: Values) -> tuple[Choice, ...]:

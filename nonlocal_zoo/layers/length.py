@@ -63,14 +63,20 @@ class _Unit(torch.autograd.Function):
         unit = x / length
         ctx.dim = dim
         ctx.save_for_backward(unit, length)
+        ctx.set_materialize_grads(False)
         return unit, length
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, grad_length: Tensor) -> tuple[Tensor, None]:
+    def backward(
+        ctx: Any, grad: Tensor | None, grad_length: Tensor | None
+    ) -> tuple[Tensor, None]:
         unit, length = ctx.saved_tensors
+        grad = torch.zeros_like(unit) if grad is None else grad
         along = torch.linalg.vecdot(unit, grad, dim=ctx.dim).unsqueeze(ctx.dim)
-        along = (along / length - grad_length) * (length > FLOOR)
-        return grad / length - unit * along, None
+        if grad_length is not None:  # of a second derivative
+            along = along - grad_length * length
+        along = along * (length > FLOOR)
+        return torch.addcmul(grad, unit, along, value=-1) / length, None
 
 
 class _InverseLength(torch.autograd.Function):

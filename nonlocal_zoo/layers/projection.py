@@ -181,7 +181,7 @@ class Projection(nn.Module):
     def epilogue(self, x: Tensor, mask: Tensor | None = None) -> Epilogue | None:
         """The norm as an affine map for the product of x to take in; None where that cannot be."""
         norm = self.norm
-        if self.groups == 1 and foldable(norm, self.out_channels >= self.in_channels):
+        if self.groups == 1 and foldable(norm, x, self.out_channels):
             return batch_epilogue(x, norm, self.weight, self.bias, mask)
         return Epilogue.of_norm(norm)
 

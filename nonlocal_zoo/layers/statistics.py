@@ -8,15 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from ..precision import at_least_float32, without_autocast
+from ..tracing import known_sizes
 from .epilogue import Epilogue
 
 
-def foldable(norm: nn.Module | None, wider: bool) -> bool:
-    """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b.
+MANY = 2**18  # numbers in x W' + b, below which torch's batch norm takes half the time
 
-    ``wider``: W has at least as many rows as columns.
-    """
-    return wider and type(norm) is nn.BatchNorm1d and norm.training
+
+def foldable(norm: nn.Module | None, x: Tensor, out_channels: int) -> bool:
+    """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b."""
+    if type(norm) is not nn.BatchNorm1d or not norm.training:
+        return False
+    batch, nodes, channels = known_sizes(x.shape)
+    return out_channels >= channels and batch * nodes * out_channels >= MANY
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -54,6 +54,9 @@ class Dense(GraphOperator):
         matrix, rhs = (widen_float16(cast(x, dtype)) for x in (self.matrix, rhs))
         return linear(matrix, rhs.mT, shift, channels_first)
 
+    def degree(self) -> Tensor:
+        return self._wide().sum(2, keepdim=True)
+
     def transpose(self) -> GraphOperator:
         return Dense(self.matrix.mT, self.symmetric, self.nonnegative, self.bounded)
 

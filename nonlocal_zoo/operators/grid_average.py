@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -24,6 +26,17 @@ def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torc
     end = ((cell + 1) * length + count - 1) // count
     place = torch.arange(length, device=device)
     return ((place >= start) & (place < end)).to(dtype) / (end - start)
+
+
+@cache
+def _cells(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    """Of the cells of all sizes along each axis, those with the same size along all."""
+    count, cells = sum(sizes), []
+    for k, size in enumerate(sizes):
+        before = sum(sizes[:k])
+        for place in product(range(before, before + size), repeat=axes):
+            cells.append(sum(p * count**axis for axis, p in enumerate(reversed(place))))
+    return tuple(cells)
 
 
 def along(axis: int, matrix: Tensor, x: Tensor) -> Tensor:
@@ -73,7 +86,7 @@ class GridAverage(GraphOperator):
         return self._device
 
     def matmul(self, rhs: Tensor) -> Tensor:
-        """Axis by axis, for all sizes at once; cells of two sizes are left out at the end.
+        """Axis by axis, for all sizes at once; cells cut by two sizes are left out at the end.
 
         The first axis reads all of ``rhs``; what is left of it for the others is small.
         """
@@ -87,14 +100,10 @@ class GridAverage(GraphOperator):
             x, first = rhs.mT.reshape(batch, channels, *self.grid), 2
         for axis, matrix in enumerate(self._averages, start=first):
             x = along(axis, cast(matrix, x.dtype), x)
-        pooled, before = [], 0
-        for size in self.sizes:
-            y = x
-            for axis in range(first, first + len(self.grid)):
-                y = y.narrow(axis, before, size)
-            pooled.append(y.flatten(1, -2) if node_by_node else y.flatten(2).mT)
-            before += size
-        return torch.cat(pooled, dim=1)
+        wanted = torch.tensor(_cells(self.sizes, len(self.grid)), device=self.device)
+        if node_by_node:
+            return x.flatten(1, -2).index_select(1, wanted)
+        return x.flatten(2).index_select(2, wanted).mT
 
     def degree(self) -> Tensor:
         dtype = torch.promote_types(self.dtype, torch.float32)
