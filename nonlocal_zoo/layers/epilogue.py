@@ -18,7 +18,7 @@ class Epilogue:
     Attributes:
         scale, shift: (C,); None is 1 and 0.
         channels_first: y (B, N, C) is a view of (B, C, N), as an image; else the channels of a
-            node lie side by side.
+            node lie side by side, unless they are so few that the other is faster.
     """
 
     scale: Tensor | None = None

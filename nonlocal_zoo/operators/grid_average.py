@@ -18,19 +18,19 @@ from .dense import Dense
 def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(sum of sizes, length): averages over the cells of an axis, cut in s cells for each s.
 
-    Cell i of s goes from floor(i length / s) to ceil((i + 1) length / s).
+    Cell i of s goes from floor(i length / s) to ceil((i + 1) length / s): node n is in it where
+    i length - s < n s < (i + 1) length.
     """
     cells = [(s, i) for s in sizes for i in range(s)]
     count, cell = torch.tensor(cells, device=device).split(1, dim=1)
-    start = cell * length // count
-    end = ((cell + 1) * length + count - 1) // count
-    place = torch.arange(length, device=device)
-    return ((place >= start) & (place < end)).to(dtype) / (end - start)
+    place = torch.arange(length, device=device) * count - cell * length
+    inside = ((place > -count) & (place < length)).to(dtype)
+    return inside / inside.sum(1, keepdim=True)
 
 
 @cache
-def _cells(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
-    """Of the cells of all sizes along each axis, those with the same size along all."""
+def same_size(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    """Of the cells of all sizes along each axis, those of one size along all."""
     count, cells = sum(sizes), []
     for k, size in enumerate(sizes):
         before = sum(sizes[:k])
@@ -41,9 +41,11 @@ def _cells(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
 
 def along(axis: int, matrix: Tensor, x: Tensor) -> Tensor:
     """``matrix`` (S, L) applied to an axis of length L of a contiguous tensor."""
-    before, after = x.shape[:axis], x.shape[axis + 1 :]
-    y = matrix @ x.reshape(math.prod(before), x.shape[axis], math.prod(after))
-    return y.reshape(*before, len(matrix), *after)
+    before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    if not after:
+        return (x.reshape(-1, length) @ matrix.mT).reshape(*before, -1)
+    y = matrix @ x.reshape(math.prod(before), length, math.prod(after))
+    return y.reshape(*before, -1, *after)
 
 
 class GridAverage(GraphOperator):
@@ -71,11 +73,11 @@ class GridAverage(GraphOperator):
         self.batch, self.grid, self.sizes = batch, grid, tuple(sizes)
         self._dtype, self._device = dtype, device
         self._averages = [averages(self.sizes, length, dtype, device) for length in grid]
+        self._cells = torch.tensor(same_size(self.sizes, len(grid)), device=device)
 
     @property
     def shape(self) -> torch.Size:
-        cells = sum(s ** len(self.grid) for s in self.sizes)
-        return torch.Size((self.batch, cells, math.prod(self.grid)))
+        return torch.Size((self.batch, self._cells.shape[0], math.prod(self.grid)))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -100,10 +102,9 @@ class GridAverage(GraphOperator):
             x, first = rhs.mT.reshape(batch, channels, *self.grid), 2
         for axis, matrix in enumerate(self._averages, start=first):
             x = along(axis, cast(matrix, x.dtype), x)
-        wanted = torch.tensor(_cells(self.sizes, len(self.grid)), device=self.device)
         if node_by_node:
-            return x.flatten(1, -2).index_select(1, wanted)
-        return x.flatten(2).index_select(2, wanted).mT
+            return x.flatten(1, -2).index_select(1, self._cells)
+        return x.flatten(2).index_select(2, self._cells).mT
 
     def degree(self) -> Tensor:
         dtype = torch.promote_types(self.dtype, torch.float32)
