@@ -43,7 +43,7 @@ def _traced(x: Tensor, dim: int) -> Tensor:
 def _floored(x: Tensor, dim: int) -> Tensor:
     """The same where no gradient is recorded.
 
-    Across the rows of a matrix torch's norm takes a CPU several times as long as the sum of squares.
+    Across the rows of a matrix torch's norm takes a CPU several times as long as squares do.
     """
     if x.device.type != "cpu" or x.stride(dim) == 1:
         return _traced(x, dim)
@@ -67,9 +67,7 @@ class _Unit(torch.autograd.Function):
         return unit, length
 
     @staticmethod
-    def backward(
-        ctx: Any, grad: Tensor | None, grad_length: Tensor | None
-    ) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor | None, grad_length: Tensor | None) -> tuple[Tensor, None]:
         unit, length = ctx.saved_tensors
         grad = torch.zeros_like(unit) if grad is None else grad
         along = torch.linalg.vecdot(unit, grad, dim=ctx.dim).unsqueeze(ctx.dim)

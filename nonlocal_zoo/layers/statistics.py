@@ -11,7 +11,6 @@ from ..precision import at_least_float32, without_autocast
 from ..tracing import known_sizes
 from .epilogue import Epilogue
 
-
 MANY = 2**18  # numbers in x W' + b, below which torch's batch norm takes half the time
 
 

@@ -103,7 +103,7 @@ class Softmax(GraphOperator):
         return few_keys or rows * columns <= FORMED
 
     def _formed(self) -> Dense:
-        """A, kept for the next product; not if that one has gradients, and what is kept has none."""
+        """A, kept for other products; formed anew where one has a gradient that A does not have."""
         kept = self._kept
         if kept is None or (torch.is_grad_enabled() and not kept.matrix.requires_grad):
             self._kept = kept = self._form()

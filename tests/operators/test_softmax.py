@@ -212,3 +212,16 @@ def test_few_keys_are_formed(masked, biased):
         result = operator.affine(rhs, shift, channels_first)
         assert_near(result, weights @ rhs + shift)
         assert (result.stride(1) == 1) == channels_first
+
+
+def test_what_is_kept_has_the_gradient_that_is_asked_for():
+    """The first product has none."""
+    query, key = few()
+    query.requires_grad_()
+    operator, rhs = Softmax(query, key), randn(2, 6, 3)
+    with torch.no_grad():
+        first = operator.matmul(rhs)
+    second = operator.matmul(rhs)
+    assert_near(second, first)
+    assert torch.autograd.grad(second.square().sum(), query)[0].abs().sum() > 0
+    assert operator.matmul(rhs).requires_grad
