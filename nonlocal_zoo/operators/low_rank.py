@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..precision import cast
-from ..tracing import known_sizes
+from ..tracing import known_size, known_sizes
 from .base import Cost, GraphOperator
 from .chain import chain_matmul, chain_ways, cheapest_order
 from .choice import Choice
@@ -116,7 +116,7 @@ class LowRank(GraphOperator):
 
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
         """L and K R', where they are thin."""
-        if self.left.shape[2] >= self.known_shape[1]:
+        if self.left.shape[2] >= known_size(self.left.shape[1]):
             return None
         gather = Dense(self.right.mT)
         return Dense(self.left), gather if self.core is None else Dense(self.core).after(gather)
