@@ -47,9 +47,11 @@ def make(kind, groups=1, out_channels=6):
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("out_channels", [6, 16])  # few columns are made as rows
 @pytest.mark.parametrize("channels_first", [False, True])
-def test_a_projection_is_its_formula(kind, groups, channels_first):
-    module, x = make(kind, groups), features(2, 5, 4, channels_first=channels_first)
+def test_a_projection_is_its_formula(kind, groups, out_channels, channels_first):
+    module = make(kind, groups, out_channels)
+    x = features(2, 5, 4, channels_first=channels_first)
     expected = affine(module, x)
     assert_near(module(x), expected.relu() if kind.get("activation") else expected)
 

@@ -10,11 +10,6 @@ from nonlocal_zoo.layers import Projection, statistics
 from nonlocal_zoo.testing import assert_near, randomize_, refuses
 
 
-@pytest.fixture(autouse=True)
-def however_small(monkeypatch):
-    monkeypatch.setattr(statistics, "MANY", 0)
-
-
 @pytest.mark.parametrize("out_channels", [4, 9])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("momentum", [0.1, None])

@@ -23,7 +23,7 @@ def every_cost(sizes):
     ]
 
 
-@pytest.mark.parametrize("sizes", itertools.product([2, 30], [1, 7], [3, 7], [5, 40], [1, 9]))
+@pytest.mark.parametrize("sizes", itertools.product([2, 30], [1, 7], [3, 7], [5, 40], [1, 9, 16]))
 def test_cheapest_order(sizes):
     assert cheapest_order(sizes)[0] == min(every_cost(sizes))
     matrices = [torch.randn(2, m, n).double() for m, n in itertools.pairwise(sizes)]
