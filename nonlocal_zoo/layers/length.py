@@ -47,7 +47,7 @@ def _floored(x: Tensor, dim: int) -> Tensor:
     """
     if x.device.type != "cpu" or x.stride(dim) == 1:
         return _traced(x, dim)
-    return torch.linalg.vecdot(x, x, dim=dim).sqrt_().clamp_(min=FLOOR).unsqueeze(dim)
+    return x.square().sum(dim, keepdim=True).sqrt_().clamp_(min=FLOOR)  # autocast cuts vecdot
 
 
 # Only inputs and outputs are kept: what else forward makes has no gradient of its own, and second

@@ -120,6 +120,10 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
         """A rhs + shift, shift (C,), laid out as an Epilogue has it."""
         return Epilogue(None, shift, channels_first).apply(self.matmul(rhs))
 
+    def repeated(self) -> GraphOperator:
+        """A for several products: what each of them would form again is formed once."""
+        return self
+
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         """diag(rows) A diag(columns); rows (B | 1, N | 1, 1), columns (B | 1, M | 1, 1).
 

@@ -25,4 +25,4 @@ class Choice(NamedTuple):
         """All ways; the one with the fewest multiply-adds is chosen, on a tie the first."""
         costs = [way[1] for way in ways]
         cheapest = costs.index(min(costs))
-        return tuple([Choice(*way, k == cheapest) for k, way in enumerate(ways)])
+        return tuple(Choice(*way, k == cheapest) for k, way in enumerate(ways))

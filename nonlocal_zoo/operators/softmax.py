@@ -51,7 +51,6 @@ class Softmax(GraphOperator):
         self.row_mask, self.key_mask, self.symmetric = row_mask, key_mask, symmetric
         self.bounded = log_rows is None and self.square
         self._log_sums: Tensor | None = None
-        self._kept: Dense | None = None
 
     @classmethod
     def exponential(cls, query: Tensor, key: Tensor, mask: Tensor | None = None) -> Softmax:
@@ -102,15 +101,11 @@ class Softmax(GraphOperator):
         few_keys = 4 * columns <= rows and columns <= self.query.shape[2]
         return few_keys or rows * columns <= FORMED
 
-    def _formed(self) -> Dense:
-        """A, kept for other products; formed anew where one has a gradient that A does not have."""
-        kept = self._kept
-        if kept is None or (torch.is_grad_enabled() and not kept.matrix.requires_grad):
-            self._kept = kept = self._form()
-        return kept
+    def repeated(self) -> GraphOperator:
+        return self._formed() if self._is_formed else self
 
     @without_autocast
-    def _form(self) -> Dense:
+    def _formed(self) -> Dense:
         scores = torch.bmm(at_least_float32(self.query), at_least_float32(self.key).mT)
         if self.bias is not None:
             scores = scores + self.bias.mT

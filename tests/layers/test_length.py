@@ -48,6 +48,16 @@ def test_half_precision_is_widened():
     assert inverse_length(torch.randn(2, 3).bfloat16(), 1).dtype == torch.float32
 
 
+@pytest.mark.parametrize("dim", [1, 2])
+def test_autocast_leaves_them_wide(dim):
+    """1e-12 is zero in float16."""
+    x = torch.zeros(1, 2, 3)
+    with torch.autocast("cpu", torch.float16):
+        for given in (x, x.clone().requires_grad_()):
+            assert (l2_normalize(given, dim) == 0).all()
+            assert (inverse_length(given, dim) == 1e12).all()
+
+
 def test_less_is_kept():
     """The unit vectors, and not what they were made of; of a length what it is of."""
     x = torch.randn(1, 7, 4, requires_grad=True)
