@@ -150,9 +150,11 @@ class GroupNodes(Folded):
     @staticmethod
     def nodes(features: Tensor, groups: int) -> Tensor:
         """(B, N, C) -> (B g, N C / g, 1), positions outermost."""
-        batch, nodes, channels = features.shape
-        grouped = features.reshape(batch, nodes, groups, channels // groups)
-        return grouped.transpose(1, 2).reshape(batch * groups, -1, 1)
+        return (
+            features.unflatten(2, (groups, -1))
+            .transpose(1, 2)
+            .reshape(features.shape[0] * groups, -1, 1)
+        )
 
     def fold(self, features: Tensor) -> Tensor:
         return self.nodes(features, self.groups)
