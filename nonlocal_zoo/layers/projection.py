@@ -19,7 +19,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
 # a row of it is far longer than the caches like; a block of nodes at a time it does not.
 NODES_AT_ONCE = 1024
 LARGE = 2**16  # numbers in W, below which a block is too little work
-# A product of 2 to 15 columns takes a CPU as long as several times that number of columns, and its
+# A float32 product of 2 to 15 columns takes a CPU as long as one of several times as many, and its
 # transpose, of as many rows, does not.
 NARROW = range(2, 16)
 
@@ -87,7 +87,9 @@ def linear(
 
 def slow_width(columns: int, x: Tensor) -> bool:
     """Whether a product of ``x`` with so many columns is better made as its transpose."""
-    return not torch.compiler.is_compiling() and columns in NARROW and x.device.type == "cpu"
+    if x.dtype != torch.float32 or torch.compiler.is_compiling():
+        return False
+    return columns in NARROW and x.device.type == "cpu"
 
 
 def _one_by_one(xs: Sequence[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -23,7 +23,7 @@ def every_cost(sizes):
     ]
 
 
-@pytest.mark.parametrize("sizes", itertools.product([2, 30], [1, 7], [3, 7], [5, 40], [1, 9, 16]))
+@pytest.mark.parametrize("sizes", itertools.product([2, 30], [1, 7], [3, 7], [5, 40], [1, 9]))
 def test_cheapest_order(sizes):
     assert cheapest_order(sizes)[0] == min(every_cost(sizes))
     matrices = [torch.randn(2, m, n).double() for m, n in itertools.pairwise(sizes)]
@@ -34,6 +34,15 @@ def test_cheapest_order(sizes):
         product = chain_matmul(*matrices)
     assert_near(product, expected)
     assert counter.get_total_flops() == 2 * 2 * min(every_cost(sizes))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 15, 16])
+def test_few_columns_are_made_as_rows(columns):
+    """In float32, where that is faster."""
+    left, right = torch.randn(2, 7, 5), torch.randn(2, 5, columns)
+    product = chain_matmul(left, right)
+    assert_near(product, torch.einsum("bij,bjk->bik", left.double(), right.double()), 1e-5)
+    assert (product.stride(1) == 1) == (columns in (1, 2, 15))
 
 
 @pytest.mark.parametrize(("nodes", "rank", "forms"), [(4, 40, True), (40, 4, False)])
