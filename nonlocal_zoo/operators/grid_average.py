@@ -28,9 +28,14 @@ def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torc
     return inside / inside.sum(1, keepdim=True)
 
 
-@cache
+@torch.compiler.assume_constant_result  # numbers of numbers: there is nothing to trace in it
 def same_size(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
     """Of the cells of all sizes along each axis, those of one size along all."""
+    return _same_size(sizes, axes)
+
+
+@cache
+def _same_size(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
     count, cells = sum(sizes), []
     for k, size in enumerate(sizes):
         before = sum(sizes[:k])
