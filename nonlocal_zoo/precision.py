@@ -17,9 +17,14 @@ import torch
 from torch import Tensor
 
 
+def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """``x`` in ``dtype``. On small inputs a call of ``Tensor.to`` that does nothing is not free."""
+    return x if x.dtype == dtype else x.to(dtype)
+
+
 def at_least_float32(x: Tensor) -> Tensor:
     """float16 and bfloat16 to float32; wider dtypes as they are."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return cast(x, torch.promote_types(x.dtype, torch.float32))
 
 
 def widen_float16(x: Tensor) -> Tensor:
@@ -33,15 +38,15 @@ def _autocast(kind: str) -> bool:
 
 
 def without_autocast(function: Callable) -> Callable:
-    """Decorator: inside, autocast casts nothing."""
+    """Decorator: inside, autocast casts nothing. The first argument is something on a device."""
 
     @functools.wraps(function)
-    def wrapped(*args, **kwargs):
-        device = next(a.device for a in (*args, *kwargs.values()) if hasattr(a, "device"))
-        if not _autocast(device.type):
-            return function(*args, **kwargs)
-        with torch.autocast(device.type, enabled=False):
-            return function(*args, **kwargs)
+    def wrapped(first, *args, **kwargs):
+        kind = first.device.type
+        if not _autocast(kind):
+            return function(first, *args, **kwargs)
+        with torch.autocast(kind, enabled=False):
+            return function(first, *args, **kwargs)
 
     return wrapped
 

@@ -6,6 +6,8 @@ value would tie the graph to the value that it has now.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
 LARGE = 2**20  # nodes: more than any number of channels
@@ -18,6 +20,11 @@ def known_size(size: int) -> int:
     from torch.fx.experimental.symbolic_shapes import has_static_value
 
     return int(size) if has_static_value(size) else LARGE
+
+
+def known_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    """``known_size`` of each."""
+    return tuple(map(known_size if torch.compiler.is_compiling() else int, sizes))
 
 
 def for_onnx() -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nonlocal_zoo.layers import statistics
 from nonlocal_zoo.operators import softmax
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
@@ -28,3 +29,9 @@ def _seed() -> None:
 def _streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A softmax over the few nodes of a test is streamed as over many."""
     monkeypatch.setattr(softmax, "FORMED", 0)
+
+
+@pytest.fixture(autouse=True)
+def _folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch norm of a small product takes its statistics as of a large one."""
+    monkeypatch.setattr(statistics, "MANY", 0)

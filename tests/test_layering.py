@@ -27,7 +27,7 @@ ORDER = (
 )
 GROUND = {name: set() for name in ORDER[0]} | {
     "registry": {"arguments"},
-    "layers": {"arguments", "precision", "registry"},
+    "layers": {"arguments", "precision", "registry", "tracing"},
     "signal": {"precision", "layers"},
 }
 CORE = {name for line in ORDER[:6] for name in line} | {"__init__", "testing"}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import Count, Rounds, Share
-from ..layers import l2_normalize
+from ..layers import inverse_length, l2_normalize
 from ..operators import GraphOperator, LowRank, chain_matmul
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
@@ -71,8 +71,7 @@ class ExpectationMaximization(Affinity):
         means = chain_matmul(x.mT, columns)  # (B, C, K)
         if self.training:
             self._remember(l2_normalize(means.detach(), dim=1))
-        length = means.norm(dim=1, keepdim=True).clamp(min=1e-12)  # that of l2_normalize
-        return LowRank(shares, columns / length, nonnegative=True)
+        return LowRank(shares, columns * inverse_length(means, dim=1), nonnegative=True)
 
     @staticmethod
     def _shares(x: Tensor, bases: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor]:

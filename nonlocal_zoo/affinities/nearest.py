@@ -51,7 +51,7 @@ class Nearest(Affinity):
         theta, phi = (at_least_float32(x) for x in self.pair(signal))
         theta = theta * self.scale
         batch, nodes, _ = theta.shape
-        found = self._search(theta.detach(), phi.detach(), signal.mask)
+        found = _search(theta.detach(), phi.detach(), self.neighbours, signal.mask)
         graph = torch.arange(batch, device=found.device)[:, None, None].expand_as(found)
         row = torch.arange(nodes, device=found.device)[None, :, None].expand_as(found)
         scores = (theta.unsqueeze(2) * phi[graph, found]).sum(-1)  # (B, N, k)
@@ -63,13 +63,14 @@ class Nearest(Affinity):
             edges, weights.flatten(), (batch, nodes, nodes), nonnegative=True, bounded=True
         )
 
-    @without_autocast
-    def _search(self, theta: Tensor, phi: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, N, k) indices of the largest scores."""
-        batch, nodes, _ = phi.shape
-        count = self.neighbours if nodes >= self.neighbours else nodes
-        if takes_own_operators():
-            return torch.ops.nonlocal_zoo.nearest(theta, phi, count, mask)
-        blocks = [theta] if for_onnx() else theta.split(rows_at_once(batch, nodes), dim=1)
-        found = [row_scores(block, phi, None, mask).topk(count).indices for block in blocks]
-        return torch.cat(found, dim=1)
+
+@without_autocast
+def _search(theta: Tensor, phi: Tensor, neighbours: int, mask: Tensor | None) -> Tensor:
+    """(B, N, k) indices of the largest scores."""
+    batch, nodes, _ = phi.shape
+    count = neighbours if nodes >= neighbours else nodes
+    if takes_own_operators():
+        return torch.ops.nonlocal_zoo.nearest(theta, phi, count, mask)
+    blocks = [theta] if for_onnx() else theta.split(rows_at_once(batch, nodes), dim=1)
+    found = [row_scores(block, phi, None, mask).topk(count).indices for block in blocks]
+    return torch.cat(found, dim=1)

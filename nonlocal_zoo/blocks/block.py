@@ -159,8 +159,9 @@ class NonLocalBlock(nn.Module):
         """One pass over any set of nodes: (B, N, C) -> (B, N, C)."""
         embedded = self._embed(signal)
         operators = self._operators(embedded)
-        nodes = self.units[0](operators, embedded, signal.receivers)
-        for unit in self.units[1:]:
+        first, *others = self.units
+        nodes = first(operators, embedded, signal.receivers)
+        for unit in others:
             nodes = unit(operators, self._embed(signal.with_x(nodes)), nodes)
         return nodes
 
@@ -169,9 +170,10 @@ class NonLocalBlock(nn.Module):
 
         Padded nodes change nothing, and no batch norm takes statistics of them.
         """
-        for _ in range(self.recurrence):
-            signal = signal.with_x(self.propagate(signal))
-        return signal.x
+        x = self.propagate(signal)
+        for _ in range(self.recurrence - 1):
+            x = self.propagate(signal.with_x(x))
+        return x
 
     def forward(self, x: Tensor) -> Tensor:
         fits = self.in_channels is None or self.in_channels == x.shape[1]

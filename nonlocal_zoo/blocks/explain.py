@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..filters import Values
 from ..layers import Epilogue
@@ -70,7 +70,7 @@ def explain(block: NonLocalBlock, x: Tensor) -> Explanation:
 
 
 def _norm(unit: Unit) -> str:
-    if isinstance(unit.norm, nn.Identity):
+    if unit.norm is None:
         return "none"
     if Epilogue.of_norm(unit.norm) is not None:
         return "running statistics, folded into the filters' weights"

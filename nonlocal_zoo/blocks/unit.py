@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from ..layers import (
     make_norm,
 )
 from ..operators import GraphOperator
-from ..precision import float16_autocast, widen_float16
+from ..precision import cast, float16_autocast, widen_float16
 from ..signal import GraphSignal
 
 
@@ -87,8 +86,9 @@ class Unit(nn.Module):
             if self.gate is not None:
                 kept = kept * self.gate(operators[0], z).sigmoid()
             y = _add(y, kept)
-        y = y.expand(-1, residual.shape[1], -1)  # an operator of one row speaks to all nodes
-        return signal.zero_padding(y.to(residual.dtype))
+        if not square:  # an operator of one row speaks to all nodes
+            y = y.expand(-1, residual.shape[1], -1)
+        return signal.zero_padding(cast(y, residual.dtype))
 
     def filter(
         self,
@@ -102,8 +102,8 @@ class Unit(nn.Module):
         What is affine (gamma, and a batch norm in eval mode) goes into the filters' products.
         """
         norm = Epilogue.of_norm(self.norm)
-        gamma = self.gamma if isinstance(self.activation, nn.Identity) else None
-        epilogue = replace(norm or NOTHING, channels_first=channels_first)
+        gamma = self.gamma if self.activation is None else None
+        epilogue = (norm or NOTHING).laid_out(channels_first)
         if gamma is not None and norm is not None:
             epilogue = epilogue.then(gamma)
         y = apply_filters(self.filters, operators, z, epilogue)

@@ -34,7 +34,8 @@ class Adjacency(LinearFilter):
     def forward(
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
-        return sandwich(operator, z, self.weights[0], epilogue)
+        (last,) = self.weights
+        return sandwich(operator, z, last, epilogue)
 
     def ways(self, operator: GraphOperator, z: Values) -> list[tuple[Choice, ...]]:
         return sandwich_ways(operator, z, self.weights[0])

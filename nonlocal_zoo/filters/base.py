@@ -98,10 +98,10 @@ def apply_filters(
     epilogue: Epilogue,
 ) -> Tensor:
     """epilogue(sum_m g_m(A_m) z), with one matrix product for all linear filters."""
-    if len(filters) == 1:
-        return filters[0](operators[0], z, epilogue)
+    (g, a), *others = pairs = list(zip(filters, operators, strict=True))
+    if not others:
+        return g(a, z, epilogue)
     z = z.evaluated() if isinstance(z, Values) else z
-    pairs = list(zip(filters, operators, strict=True))
     linear = [s for g, a in pairs if isinstance(g, LinearFilter) for s in g.summands(a, z)]
     others = [(g, a) for g, a in pairs if not isinstance(g, LinearFilter)]
     y = None

@@ -37,4 +37,5 @@ class Bottleneck(GraphFilter):
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
         hidden = self.hidden(operator.matmul(evaluate(z)))
-        return self.weights[0].product(hidden, epilogue)
+        (last,) = self.weights
+        return last.product(hidden, epilogue)

@@ -40,9 +40,10 @@ class Chebyshev(LinearFilter):
         yield z
         if len(self.weights) == 1:
             return
+        operator = operator.repeated()
         before, now = z, -operator.matmul(z)
         yield now
-        for _ in self.weights[2:]:
+        for _ in range(len(self.weights) - 2):
             before, now = now, -2 * operator.matmul(now) - before
             yield now
 

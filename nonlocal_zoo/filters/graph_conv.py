@@ -40,4 +40,5 @@ class GraphConv(GraphFilter):
     ) -> Tensor:
         mask = mask_of(z) if operator.square else None  # one row for all nodes has no padding
         hidden = self.hidden(operator.matmul(evaluate(z)), mask)
-        return self.weights[0].product(hidden, epilogue)
+        (last,) = self.weights
+        return last.product(hidden, epilogue)

@@ -36,7 +36,9 @@ class Polynomial(LinearFilter):
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         operator.require_square("the polynomial filter")
         yield z
-        for _ in self.weights[1:]:
+        order = len(self.weights) - 1
+        operator = operator.repeated() if order > 1 else operator
+        for _ in range(order):
             z = operator.matmul(z)
             yield z
 

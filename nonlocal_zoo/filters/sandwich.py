@@ -6,7 +6,10 @@ from torch import Tensor
 
 from ..layers import Epilogue, Projection
 from ..operators import Choice, GraphOperator
+from ..precision import cast
 from .values import Values, evaluate
+
+Way = tuple[str, int, int]  # name, multiply-adds and numbers, as in Choice
 
 
 def sandwich(
@@ -22,40 +25,43 @@ def sandwich(
         return last.product(operator.matmul(evaluate(z)), epilogue)
     distribute, gather = factors
     few = _gather(gather, z)
-    if not weights_before(distribute, last)[0].chosen:
+    if not _first(weights_before(distribute, last)):
         return last.product(distribute.matmul(few), epilogue)
     weight, bias = epilogue.fold(last.weight, last.bias)
-    few = few @ weight.to(few.dtype).mT
+    few = few @ cast(weight, few.dtype).mT
     return distribute.affine(few, bias, epilogue.channels_first)
 
 
 def _gather(gather: GraphOperator, z: Tensor | Values) -> Tensor:
-    if not isinstance(z, Values) or not z.linear or not values_after(gather, z)[0].chosen:
+    if not isinstance(z, Values) or not z.linear or not _first(values_after(gather, z)):
         return gather.matmul(evaluate(z))
     few = gather.matmul(z.input())
-    weight = z.projection.weight.to(few.dtype)
-    few = few @ weight.mT
-    if z.projection.bias is None:
-        return few
-    return few + (gather.degree() * z.projection.bias).to(few.dtype)
+    few = few @ cast(z.projection.weight, few.dtype).mT
+    bias = z.projection.bias
+    return few if bias is None else few + cast(gather.degree() * bias, few.dtype)
 
 
-def values_after(gather: GraphOperator, z: Values) -> tuple[Choice, ...]:
+def _first(ways: tuple[Way, Way]) -> bool:
+    """Whether the first one runs: Choice.of says the same, to be read."""
+    return ways[0][1] <= ways[1][1]
+
+
+def values_after(gather: GraphOperator, z: Values) -> tuple[Way, Way]:
     """(G x) V' or G (x V')."""
     few, nodes = gather.known_shape[1:]
     wide, narrow = z.projection.in_channels, z.projection.out_channels
     after = few * wide * narrow + gather.cost(wide).multiply_adds
     before = nodes * wide * narrow + gather.cost(narrow).multiply_adds
-    return Choice.of(("(G x) V'", after, few * wide), ("G (x V')", before, nodes * narrow))
+    return ("(G x) V'", after, few * wide), ("G (x V')", before, nodes * narrow)
 
 
-def weights_before(distribute: GraphOperator, last: Projection) -> tuple[Choice, ...]:
+def weights_before(distribute: GraphOperator, last: Projection) -> tuple[Way, Way]:
     """D (z W') or (D z) W'."""
     nodes, few = distribute.known_shape[1:]
     narrow, wide = last.in_channels, last.out_channels
     before = few * narrow * wide + distribute.cost(wide).multiply_adds
     after = nodes * narrow * wide + distribute.cost(narrow).multiply_adds
-    return Choice.of(("D ((G z) W')", before, few * wide), ("(D (G z)) W'", after, nodes * narrow))
+    return ("D ((G z) W')", before, few * wide), ("(D (G z)) W'", after, nodes * narrow)
 
 
 def sandwich_ways(operator: GraphOperator, z: Values, last: Projection) -> list[tuple[Choice, ...]]:
@@ -64,5 +70,5 @@ def sandwich_ways(operator: GraphOperator, z: Values, last: Projection) -> list[
     if factors is None or last.groups > 1:
         return [operator.ways(last.in_channels)]
     distribute, gather = factors
-    ways = [values_after(gather, z)] if z.linear else []
-    return [*ways, weights_before(distribute, last)]
+    pairs = [values_after(gather, z)] if z.linear else []
+    return [Choice.of(*pair) for pair in (*pairs, weights_before(distribute, last))]

@@ -32,6 +32,7 @@ class SquaredLaplacian(LinearFilter):
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         operator.require_square("the squared_laplacian filter")
         yield z
+        operator = operator.repeated()
         once = z - operator.matmul(z)
         yield once - operator.matmul(once)
 

@@ -17,6 +17,7 @@ from .projection import (
     make_activation,
     project,
     project_jointly,
+    slow_width,
     sum_of_products,
 )
 
@@ -36,5 +37,6 @@ __all__ = [
     "make_norm",
     "project",
     "project_jointly",
+    "slow_width",
     "sum_of_products",
 ]

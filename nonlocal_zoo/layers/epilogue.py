@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Epilogue:
     """y -> y * scale + shift, and how y lies in memory.
 
@@ -17,7 +18,7 @@ class Epilogue:
     Attributes:
         scale, shift: (C,); None is 1 and 0.
         channels_first: y (B, N, C) is a view of (B, C, N), as an image; else the channels of a
-            node lie side by side.
+            node lie side by side, unless they are so few that the other is faster.
     """
 
     scale: Tensor | None = None
@@ -25,9 +26,9 @@ class Epilogue:
     channels_first: bool = False
 
     @staticmethod
-    def of_norm(norm: nn.Module) -> Epilogue | None:
+    def of_norm(norm: nn.Module | None) -> Epilogue | None:
         """No norm, or a batch norm that uses its running statistics; None for all else."""
-        if isinstance(norm, nn.Identity):
+        if norm is None:
             return NOTHING
         if not isinstance(norm, _BatchNorm) or norm.training or norm.running_var is None:
             return None
@@ -36,20 +37,25 @@ class Epilogue:
     @staticmethod
     def of_statistics(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> Epilogue:
         """A batch norm by these statistics, (C,)."""
-        scale = (variance + norm.eps).rsqrt()
-        if norm.weight is not None:
-            scale = scale * norm.weight
-        shift = -mean * scale
-        return Epilogue(scale, shift if norm.bias is None else shift + norm.bias)
+        scale, weight, bias = (variance + norm.eps).rsqrt(), norm.weight, norm.bias
+        if weight is not None:
+            scale = scale * weight
+        shift = -mean * scale if bias is None else torch.addcmul(bias, mean, scale, value=-1)
+        return Epilogue(scale, shift)
 
     def then(self, factor: Tensor) -> Epilogue:
         """With y * factor after it."""
         scale = factor if self.scale is None else self.scale * factor
-        return replace(self, scale=scale, shift=None if self.shift is None else self.shift * factor)
+        shift = None if self.shift is None else self.shift * factor
+        return Epilogue(scale, shift, self.channels_first)
+
+    def laid_out(self, channels_first: bool) -> Epilogue:
+        """With that layout."""
+        return Epilogue(self.scale, self.shift, channels_first)
 
     def without_shift(self) -> Epilogue:
         """For the second and later parts of a sum."""
-        return replace(self, shift=None)
+        return Epilogue(self.scale, None, self.channels_first)
 
     def fold(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """scale W, (..., C, c), and scale b + shift, (C,)."""

@@ -57,9 +57,9 @@ class LayerNorm(nn.LayerNorm):
         return super().forward(x.mT).mT
 
 
-def make_norm(norm: str | dict | None, channels: int) -> nn.Module:
+def make_norm(norm: str | dict | None, channels: int) -> nn.Module | None:
     """Normalisation over (B, C, N): None, or a name or dict of "batch", "group", "layer"."""
-    return nn.Identity() if norm is None else NORMS.build(norm, num_features=channels)
+    return None if norm is None else NORMS.build(norm, num_features=channels)
 
 
 def apply_norm(

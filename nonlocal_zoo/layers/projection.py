@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..precision import cast
 from ..registry import choose
 from .epilogue import NOTHING, Epilogue
 from .norms import apply_norm, make_norm
@@ -18,22 +19,27 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
 # a row of it is far longer than the caches like; a block of nodes at a time it does not.
 NODES_AT_ONCE = 1024
 LARGE = 2**16  # numbers in W, below which a block is too little work
+# A float32 product of 2 to 15 columns takes a CPU as long as one of several times as many, and its
+# transpose, of as many rows, does not.
+NARROW = range(2, 16)
 
 
-def make_activation(activation: str | None) -> nn.Module:
+def make_activation(activation: str | None) -> nn.Module | None:
     """Pointwise nonlinearity: "relu" or None."""
     name = choose("activation", activation, [None, *ACTIVATIONS])
-    return ACTIVATIONS[name]() if name else nn.Identity()
+    return ACTIVATIONS[name]() if name else None
 
 
-def activate(activation: nn.Module, y: Tensor) -> Tensor:
+def activate(activation: nn.Module | None, y: Tensor) -> Tensor:
     """activation(y) of a y that nobody else holds: in place where no gradient is recorded."""
+    if activation is None:
+        return y
     if isinstance(activation, nn.ReLU) and not y.requires_grad:
         return y.relu_()
     return activation(y)
 
 
-def activate_product(activation: nn.Module, y: Tensor) -> Tensor:
+def activate_product(activation: nn.Module | None, y: Tensor) -> Tensor:
     """activation(y) of a matrix product or a norm of one: their gradients do not need y.
 
     In place, but not in a view that records gradients, where autograd would copy all of its base.
@@ -58,12 +64,12 @@ def linear(
         channels_first: how the result lies in memory, see Epilogue.
     """
     xs = [x] if isinstance(x, Tensor) else x
-    weight = weight.to(xs[0].dtype)
-    bias = None if bias is None else bias.to(xs[0].dtype)
-    weight = weight.expand(xs[0].shape[0], -1, -1)
-    if torch.compiler.is_compiling() and len(xs) > 1:
+    dtype = xs[0].dtype
+    weight = cast(weight, dtype).expand(xs[0].shape[0], -1, -1)
+    bias = None if bias is None else cast(bias, dtype)
+    if len(xs) > 1 and torch.compiler.is_compiling():
         return _one_by_one(xs, weight, bias)
-    if not channels_first:
+    if not (channels_first or slow_width(weight.shape[1], weight)):
         x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
         # Not F.linear, which rounds twice: in half precision a sum may then be zero that is not.
         return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
@@ -77,6 +83,13 @@ def linear(
         return block(*xs).mT
     split = [x.split(NODES_AT_ONCE, dim=1) for x in xs]
     return torch.cat([block(*parts) for parts in zip(*split, strict=True)], dim=2).mT
+
+
+def slow_width(columns: int, x: Tensor) -> bool:
+    """Whether a product of ``x`` with so many columns is better made as its transpose."""
+    if x.dtype != torch.float32 or torch.compiler.is_compiling():
+        return False
+    return columns in NARROW and x.device.type == "cpu"
 
 
 def _one_by_one(xs: Sequence[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -169,9 +182,10 @@ class Projection(nn.Module):
 
     def epilogue(self, x: Tensor, mask: Tensor | None = None) -> Epilogue | None:
         """The norm as an affine map for the product of x to take in; None where that cannot be."""
-        if self.groups == 1 and foldable(self.norm, self.weight):
-            return batch_epilogue(self.norm, x, self.weight, self.bias, mask)
-        return Epilogue.of_norm(self.norm)
+        norm = self.norm
+        if self.groups == 1 and foldable(norm, x, self.out_channels):
+            return batch_epilogue(x, norm, self.weight, self.bias, mask)
+        return Epilogue.of_norm(norm)
 
     def finish(self, y: Tensor, folded: Epilogue | None, mask: Tensor | None = None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""
@@ -189,8 +203,9 @@ def project(x: Tensor, *projections: Projection, mask: Tensor | None = None) -> 
     y, folds = _product(x, projections, mask)
     widths = [p.out_channels for p in projections]
     if None not in folds and len({type(p.activation) for p in projections}) == 1:
-        return [*activate_product(projections[0].activation, y).split(widths, dim=2)]
-    triples = zip(projections, y.split(widths, dim=2), folds, strict=True)
+        y = activate_product(projections[0].activation, y)
+        return [*y.split_with_sizes(widths, dim=2)]
+    triples = zip(projections, y.split_with_sizes(widths, dim=2), folds, strict=True)
     return [p.finish(part, fold, mask) for p, part, fold in triples]
 
 
@@ -203,16 +218,18 @@ def project_jointly(x: Tensor, *projections: Projection) -> Tensor:
 def _product(
     x: Tensor, projections: Sequence[Projection], mask: Tensor | None = None
 ) -> tuple[Tensor, list[Epilogue | None]]:
+    weights, biases, folds = [], [], []
     for p in projections:
         p.check(x)
-    folds = [p.epilogue(x, mask) for p in projections]
-    pairs = zip(projections, folds, strict=True)
-    folded = [(fold or NOTHING).fold(p.weight, p.bias) for p, fold in pairs]
-    weights, biases = zip(*folded, strict=True)
-    bias = None
-    if any(bias is not None for bias in biases):
-        zeros = (w.new_zeros(len(w)) for w in weights)
-        bias = torch.cat([z if b is None else b for b, z in zip(biases, zeros, strict=True)])
+        fold = p.epilogue(x, mask)
+        weight, bias = (fold or NOTHING).fold(p.weight, p.bias)
+        weights.append(weight)
+        biases.append(bias)
+        folds.append(fold)
+    if all(bias is None for bias in biases):
+        return linear(x, torch.cat(weights)), folds
+    pairs = zip(weights, biases, strict=True)
+    bias = torch.cat([w.new_zeros(w.shape[0]) if b is None else b for w, b in pairs])
     return linear(x, torch.cat(weights), bias), folds
 
 
@@ -235,5 +252,5 @@ def sum_of_products(parts: Sequence[tuple[Tensor, Projection]], epilogue: Epilog
     biases = [p.bias for _, p in parts if p.bias is not None]
     weight = torch.cat([p.weight for _, p in parts], dim=1)
     weight, bias = epilogue.fold(weight, sum(biases[1:], start=biases[0]) if biases else None)
-    xs = [x.to(dtype).expand(-1, nodes, -1) for x, _ in parts]
+    xs = [cast(x, dtype).expand(-1, nodes, -1) for x, _ in parts]
     return linear(xs, weight, bias, epilogue.channels_first)

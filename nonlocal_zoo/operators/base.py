@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..layers import Epilogue
 from ..registry import choose
-from ..tracing import known_size
+from ..tracing import known_sizes
 from .choice import Choice
 from .functions import MatrixFunctions
 from .spectra import Spectra
@@ -72,8 +72,7 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
     @property
     def known_shape(self) -> tuple[int, int, int]:
         """``shape`` in numbers, for costs: what a traced graph does not know counts as large."""
-        batch, rows, columns = map(known_size, self.shape)
-        return batch, rows, columns
+        return known_sizes(self.shape)
 
     @abstractmethod
     def matmul(self, rhs: Tensor) -> Tensor:
@@ -120,6 +119,10 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
         """A rhs + shift, shift (C,), laid out as an Epilogue has it."""
         return Epilogue(None, shift, channels_first).apply(self.matmul(rhs))
+
+    def repeated(self) -> GraphOperator:
+        """A for several products: what each of them would form again is formed once."""
+        return self
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         """diag(rows) A diag(columns); rows (B | 1, N | 1, 1), columns (B | 1, M | 1, 1).

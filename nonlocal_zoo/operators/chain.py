@@ -8,8 +8,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from ..layers import slow_width
 from ..precision import widen_float16, without_autocast
-from ..tracing import known_size
+from ..tracing import known_sizes
 from .choice import Choice
 
 Tree = int | tuple["Tree", "Tree"]
@@ -77,15 +78,21 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
 
     float16 is multiplied, and returned, in float32.
     """
-    matrices = tuple(widen_float16(m) for m in matrices)
-    sizes = (*(known_size(m.shape[-2]) for m in matrices), known_size(matrices[-1].shape[-1]))
+    matrices = [widen_float16(m) for m in matrices]
+    if len(matrices) == 2:
+        return _product(*matrices)
+    sizes = known_sizes([*(m.shape[-2] for m in matrices), matrices[-1].shape[-1]])
 
     def multiply(tree: Tree) -> Tensor:
-        if isinstance(tree, int):
-            return matrices[tree]
-        left, right = multiply(tree[0]), multiply(tree[1])
-        # A core may be one for all graphs; else bmm does the same as @ with less around it.
-        plain = left.dim() == right.dim() == 3 and left.shape[0] == right.shape[0]
-        return torch.bmm(left, right) if plain else left @ right
+        return matrices[tree] if isinstance(tree, int) else _product(*map(multiply, tree))
 
     return multiply(cheapest_order(sizes)[1])
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    # A core may be one for all graphs; else bmm does the same as @ with less around it.
+    if not (left.dim() == right.dim() == 3 and left.shape[0] == right.shape[0]):
+        return left @ right
+    if slow_width(right.shape[2], left):
+        return torch.bmm(right.mT, left.mT).mT
+    return torch.bmm(left, right)

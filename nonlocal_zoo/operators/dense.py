@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..layers import linear
-from ..precision import at_least_float32, widen_float16, without_autocast
+from ..precision import at_least_float32, cast, widen_float16, without_autocast
 from .base import Cost, GraphOperator
 from .chain import chain_matmul
 from .spectrum import Spectrum
@@ -46,13 +46,16 @@ class Dense(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return chain_matmul(self.matrix.to(dtype), rhs.to(dtype))
+        return chain_matmul(cast(self.matrix, dtype), cast(rhs, dtype))
 
     @without_autocast
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        matrix, rhs = (widen_float16(x.to(dtype)) for x in (self.matrix, rhs))
+        matrix, rhs = (widen_float16(cast(x, dtype)) for x in (self.matrix, rhs))
         return linear(matrix, rhs.mT, shift, channels_first)
+
+    def degree(self) -> Tensor:
+        return self._wide().sum(2, keepdim=True)
 
     def transpose(self) -> GraphOperator:
         return Dense(self.matrix.mT, self.symmetric, self.nonnegative, self.bounded)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from itertools import product
 
 import torch
 from torch import Tensor
 
+from ..precision import cast
 from .base import Cost, GraphOperator
 from .dense import Dense
 
@@ -15,21 +18,39 @@ from .dense import Dense
 def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(sum of sizes, length): averages over the cells of an axis, cut in s cells for each s.
 
-    Cell i of s goes from floor(i length / s) to ceil((i + 1) length / s).
+    Cell i of s goes from floor(i length / s) to ceil((i + 1) length / s): node n is in it where
+    i length - s < n s < (i + 1) length.
     """
-    count = torch.tensor([s for s in sizes for _ in range(s)], device=device).unsqueeze(1)
-    cell = torch.tensor([i for s in sizes for i in range(s)], device=device).unsqueeze(1)
-    start = cell * length // count
-    end = ((cell + 1) * length + count - 1) // count
-    place = torch.arange(length, device=device)
-    return ((place >= start) & (place < end)).to(dtype) / (end - start)
+    cells = [(s, i) for s in sizes for i in range(s)]
+    count, cell = torch.tensor(cells, device=device).split(1, dim=1)
+    place = torch.arange(length, device=device) * count - cell * length
+    inside = ((place > -count) & (place < length)).to(dtype)
+    return inside / inside.sum(1, keepdim=True)
+
+
+@torch.compiler.assume_constant_result  # numbers of numbers: there is nothing to trace in it
+def same_size(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    """Of the cells of all sizes along each axis, those of one size along all."""
+    return _same_size(sizes, axes)
+
+
+@cache
+def _same_size(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    count, cells = sum(sizes), []
+    for k, size in enumerate(sizes):
+        before = sum(sizes[:k])
+        for place in product(range(before, before + size), repeat=axes):
+            cells.append(sum(p * count**axis for axis, p in enumerate(reversed(place))))
+    return tuple(cells)
 
 
 def along(axis: int, matrix: Tensor, x: Tensor) -> Tensor:
     """``matrix`` (S, L) applied to an axis of length L of a contiguous tensor."""
-    before, after = x.shape[:axis], x.shape[axis + 1 :]
-    y = matrix @ x.reshape(math.prod(before), x.shape[axis], math.prod(after))
-    return y.reshape(*before, len(matrix), *after)
+    before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    if not after:
+        return (x.reshape(-1, length) @ matrix.mT).reshape(*before, -1)
+    y = matrix @ x.reshape(math.prod(before), length, math.prod(after))
+    return y.reshape(*before, -1, *after)
 
 
 class GridAverage(GraphOperator):
@@ -57,11 +78,11 @@ class GridAverage(GraphOperator):
         self.batch, self.grid, self.sizes = batch, grid, tuple(sizes)
         self._dtype, self._device = dtype, device
         self._averages = [averages(self.sizes, length, dtype, device) for length in grid]
+        self._cells = torch.tensor(same_size(self.sizes, len(grid)), device=device)
 
     @property
     def shape(self) -> torch.Size:
-        cells = sum(s ** len(self.grid) for s in self.sizes)
-        return torch.Size((self.batch, cells, math.prod(self.grid)))
+        return torch.Size((self.batch, self._cells.shape[0], math.prod(self.grid)))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -72,7 +93,10 @@ class GridAverage(GraphOperator):
         return self._device
 
     def matmul(self, rhs: Tensor) -> Tensor:
-        """Axis by axis; the first, which reads all of ``rhs``, for all sizes at once."""
+        """Axis by axis, for all sizes at once; cells cut by two sizes are left out at the end.
+
+        The first axis reads all of ``rhs``; what is left of it for the others is small.
+        """
         self.check_rhs(rhs)
         rhs = rhs.to(torch.promote_types(self.dtype, rhs.dtype))
         batch, _, channels = rhs.shape
@@ -81,14 +105,15 @@ class GridAverage(GraphOperator):
             x, first = rhs.reshape(batch, *self.grid, channels), 1
         else:
             x, first = rhs.mT.reshape(batch, channels, *self.grid), 2
-        axes = [matrix.to(x.dtype) for matrix in self._averages]
-        x = along(first, axes[0], x)
-        pooled = []
-        for k, y in enumerate(x.split(self.sizes, dim=first)):
-            for axis, matrix in enumerate(axes[1:], start=first + 1):
-                y = along(axis, matrix.split(self.sizes)[k], y)
-            pooled.append(y.flatten(1, -2) if node_by_node else y.flatten(2).mT)
-        return torch.cat(pooled, dim=1)
+        for axis, matrix in enumerate(self._averages, start=first):
+            x = along(axis, cast(matrix, x.dtype), x)
+        if node_by_node:
+            return x.flatten(1, -2).index_select(1, self._cells)
+        return x.flatten(2).index_select(2, self._cells).mT
+
+    def degree(self) -> Tensor:
+        dtype = torch.promote_types(self.dtype, torch.float32)
+        return torch.ones(*self.shape[:2], 1, dtype=dtype, device=self.device)
 
     def transpose(self) -> GraphOperator:
         return Dense(self.to_dense().mT, nonnegative=True)  # S is small

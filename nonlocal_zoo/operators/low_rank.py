@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..tracing import known_size
+from ..precision import cast
+from ..tracing import known_size, known_sizes
 from .base import Cost, GraphOperator
 from .chain import chain_matmul, chain_ways, cheapest_order
 from .choice import Choice
@@ -85,7 +86,7 @@ class LowRank(GraphOperator):
     def _multiply(*chain: Tensor, dtype: torch.dtype) -> Tensor:
         if dtype == torch.float16:  # the product widens it anyway; a core may not fit into it
             dtype = torch.float32
-        return chain_matmul(*(factor.to(dtype) for factor in chain))
+        return chain_matmul(*[cast(factor, dtype) for factor in chain])
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
         factors = self.factors()
@@ -115,7 +116,7 @@ class LowRank(GraphOperator):
 
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
         """L and K R', where they are thin."""
-        if self.left.shape[2] >= self.known_shape[1]:
+        if self.left.shape[2] >= known_size(self.left.shape[1]):
             return None
         gather = Dense(self.right.mT)
         return Dense(self.left), gather if self.core is None else Dense(self.core).after(gather)
@@ -137,7 +138,7 @@ class LowRank(GraphOperator):
 
     def _sizes(self, channels: int) -> tuple[int, ...]:
         chain = self._chain()
-        return (*(known_size(f.shape[1]) for f in chain), known_size(chain[-1].shape[2]), channels)
+        return (*known_sizes([*(f.shape[1] for f in chain), chain[-1].shape[2]]), channels)
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
         names = ["L", "R'", "z"] if self.core is None else ["L", "K", "R'", "z"]

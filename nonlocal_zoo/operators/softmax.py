@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..precision import at_least_float32, without_autocast
+from ..precision import at_least_float32, cast, without_autocast
 from ..registry import choose
 from .base import Cost, GraphOperator
 from .choice import Choice
@@ -101,9 +101,12 @@ class Softmax(GraphOperator):
         few_keys = 4 * columns <= rows and columns <= self.query.shape[2]
         return few_keys or rows * columns <= FORMED
 
+    def repeated(self) -> GraphOperator:
+        return self._formed() if self._is_formed else self
+
     @without_autocast
     def _formed(self) -> Dense:
-        scores = at_least_float32(self.query) @ at_least_float32(self.key).mT
+        scores = torch.bmm(at_least_float32(self.query), at_least_float32(self.key).mT)
         if self.bias is not None:
             scores = scores + self.bias.mT
         if self.key_mask is not None:
@@ -111,7 +114,7 @@ class Softmax(GraphOperator):
         weights = scores.softmax(-1)
         if self.log_rows is not None:
             weights = self.log_rows.exp() * weights
-        return Dense(self._mask_rows(weights).to(self.dtype))
+        return Dense(cast(self._mask_rows(weights), self.dtype))
 
     def _logsumexp(self, bias: Tensor | None) -> Tensor:
         """log sum_j exp(q_i . k_j + b_j): (B, N, 1), kept where there is no b."""

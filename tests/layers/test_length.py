@@ -25,6 +25,14 @@ def test_they_are_torch_s(dim):
         assert_near(*(torch.autograd.grad(g, x, again)[0] for g in first))
 
 
+@pytest.mark.parametrize("dim", [1, 2])
+def test_without_a_gradient(dim):
+    x = torch.randn(2, 5, 3).double()
+    x[:, 2], x[..., 1] = 0, 0
+    assert_near(l2_normalize(x, dim), F.normalize(x, dim=dim))
+    assert_near(inverse_length(x, dim), 1 / x.norm(dim=dim, keepdim=True).clamp(min=1e-12))
+
+
 def test_a_vector_of_length_zero():
     x = torch.zeros(1, 2, 3).double().requires_grad_()
     unit, inverse = l2_normalize(x, 2), inverse_length(x, 2)
@@ -38,6 +46,16 @@ def test_a_vector_of_length_zero():
 def test_half_precision_is_widened():
     assert l2_normalize(torch.randn(2, 3).half(), 1).dtype == torch.float32
     assert inverse_length(torch.randn(2, 3).bfloat16(), 1).dtype == torch.float32
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_autocast_leaves_them_wide(dim):
+    """1e-12 is zero in float16."""
+    x = torch.zeros(1, 2, 3)
+    with torch.autocast("cpu", torch.float16):
+        for given in (x, x.clone().requires_grad_()):
+            assert (l2_normalize(given, dim) == 0).all()
+            assert (inverse_length(given, dim) == 1e12).all()
 
 
 def test_less_is_kept():

@@ -54,6 +54,16 @@ def test_a_projection_is_its_formula(kind, groups, channels_first):
     assert_near(module(x), expected.relu() if kind.get("activation") else expected)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 15, 16])
+def test_few_columns_are_made_as_rows(columns):
+    """In float32, where that is faster."""
+    x, module = features(2, 5, 4), make(KINDS[3], out_channels=columns)
+    expected = module(x)
+    y = module.float()(x.float())
+    assert_near(y, expected, 1e-5)
+    assert (y.stride(1) == 1) == (columns in projection.NARROW or columns == 1)
+
+
 def test_several_are_each_their_own():
     modules, x = [make(kind, out_channels=k + 1) for k, kind in enumerate(KINDS)], features(2, 5, 4)
     for y, module in zip(project(x, *modules), modules, strict=True):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nonlocal_zoo.layers import Projection
+from nonlocal_zoo.layers import Projection, statistics
 from nonlocal_zoo.testing import assert_near, randomize_, refuses
 
 
@@ -46,6 +46,16 @@ def test_the_product_before_the_norm_is_not_kept():
     assert y.untyped_storage().data_ptr() not in kept  # there is no rectifier to keep it
     saved = {t for t in kept}
     assert x.untyped_storage().data_ptr() in saved
+
+
+def test_small_products_are_left_to_torch(monkeypatch):
+    monkeypatch.setattr(statistics, "MANY", 2 * 7 * 9)
+    module, called = Projection(4, 9, norm="batch"), []
+    module.norm.register_forward_hook(lambda *_: called.append(True))
+    module(torch.randn(2, 7, 4))
+    assert not called
+    module(torch.randn(1, 13, 4))
+    assert called
 
 
 def test_one_node_has_no_variance():

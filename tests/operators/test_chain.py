@@ -36,6 +36,15 @@ def test_cheapest_order(sizes):
     assert counter.get_total_flops() == 2 * 2 * min(every_cost(sizes))
 
 
+@pytest.mark.parametrize("columns", [1, 2, 15, 16])
+def test_few_columns_are_made_as_rows(columns):
+    """In float32, where that is faster."""
+    left, right = torch.randn(2, 7, 5), torch.randn(2, 5, columns)
+    product = chain_matmul(left, right)
+    assert_near(product, torch.einsum("bij,bjk->bik", left.double(), right.double()), 1e-5)
+    assert (product.stride(1) == 1) == (columns in (1, 2, 15))
+
+
 @pytest.mark.parametrize(("nodes", "rank", "forms"), [(4, 40, True), (40, 4, False)])
 def test_low_rank_forms_its_matrix_only_where_that_is_cheaper(nodes, rank, forms):
     left, right = torch.randn(1, nodes, rank).double(), torch.randn(1, nodes, rank).double()

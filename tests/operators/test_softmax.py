@@ -212,3 +212,16 @@ def test_few_keys_are_formed(masked, biased):
         result = operator.affine(rhs, shift, channels_first)
         assert_near(result, weights @ rhs + shift)
         assert (result.stride(1) == 1) == channels_first
+
+
+def test_several_products_form_it_once(way, monkeypatch):
+    """Only where it is formed at all."""
+    query, key = few(columns=40)
+    operator, rhs = Softmax(query, key), randn(2, 40, 3)
+    expected, formed = operator.matmul(rhs), []
+    monkeypatch.setattr(Softmax, "_formed", lambda self, form=Softmax._formed: (
+        formed.append(self), form(self))[1])  # fmt: skip
+    repeated = operator.repeated()
+    for _ in range(3):
+        assert_near(repeated.matmul(rhs), expected)
+    assert len(formed) == (way == "formed")

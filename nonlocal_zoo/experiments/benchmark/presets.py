@@ -70,6 +70,8 @@ PRESETS: dict[str, tuple[Row, ...]] = {
     "scale": (Row("*", 64, GROWING, (), {"reduction": 2}),),
     # As "scale", the largest size alone: what 250,000 nodes take.
     "largest": (Row("*", 64, GROWING[-1:], (), {"reduction": 2}),),
+    # Where calls cost more than numbers.
+    "small": (Row("*", 32, ("14x14",)), Row("*", 64, ("28x28",))),
     # Sets of points, in one piece: a chunk of ScanNet, and a scan of a street.
     "points": (Row("*", 64, ("8192", "100000"), (), {"reduction": 2}, linear_on_points),),
 }
