@@ -6,6 +6,7 @@ from .base import Cost, GraphOperator
 from .chain import chain_matmul
 from .choice import Choice
 from .criss_cross import CrissCross
+from .cross_softmax import CrossSoftmax
 from .dense import Dense
 from .density import Density
 from .diagonal import Diagonal, Identity
@@ -24,6 +25,7 @@ __all__ = [
     "Choice",
     "Cost",
     "CrissCross",
+    "CrossSoftmax",
     "Dense",
     "Density",
     "Diagonal",
