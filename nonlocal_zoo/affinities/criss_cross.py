@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
-from ..operators import CrossSoftmax, GraphOperator
+from ..operators import CrossSoftmax, GraphOperator, few_blocks
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -35,7 +33,6 @@ class CrissCrossAttention(PairAffinity):
         if len(signal.grid) > 2:
             raise ValueError(f"grid={signal.grid}; allowed: (H, W) or (W,), rows and columns")
         theta, phi = (at_least_float32(x) for x in self.pair(signal))
-        operator = CrossSoftmax(theta, phi, (1, *signal.grid)[-2:])
-        # A traced graph does not know the size of the image, nor how many tiles that makes.
-        form = torch.compiler.is_compiling() or operator.small
-        return operator.formed() if form else operator
+        grid = (1, *signal.grid)[-2:]
+        operator = CrossSoftmax(theta, phi, grid)
+        return operator.formed() if few_blocks(*theta.shape[:2], sum(grid)) else operator

@@ -11,9 +11,12 @@ from ..precision import at_least_float32, without_autocast
 from .epilogue import Epilogue
 
 
-def foldable(norm: nn.Module, weight: Tensor) -> bool:
-    """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b."""
-    wider = weight.shape[0] >= weight.shape[1]
+def foldable(norm: nn.Module, wider: bool) -> bool:
+    """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b.
+
+    Args:
+        wider: whether the product has no fewer channels than x.
+    """
     return type(norm) is nn.BatchNorm1d and norm.training and wider
 
 

@@ -14,11 +14,13 @@ from .folded import ChannelNodes, GroupChannels, GroupNodes
 from .grid_average import GridAverage
 from .heat import Heat
 from .low_rank import LowRank
+from .node_factor import NodeFactor, NodeLowRank
 from .relu_sum import ReluSum
 from .resolvent import Resolvent
 from .softmax import Softmax
 from .sparse import Sparse
 from .spectrum import Spectrum
+from .streaming import few_blocks
 
 __all__ = [
     "ChannelNodes",
@@ -36,6 +38,8 @@ __all__ = [
     "Heat",
     "Identity",
     "LowRank",
+    "NodeFactor",
+    "NodeLowRank",
     "Product",
     "ReluSum",
     "Resolvent",
@@ -45,4 +49,5 @@ __all__ = [
     "Spectrum",
     "Sum",
     "chain_matmul",
+    "few_blocks",
 ]

@@ -16,8 +16,6 @@ from .criss_cross import CrissCross, cross_sums
 from .softmax import Softmax
 from .streaming import rows_at_once
 
-FEW = 8  # tiles, up to which weights are formed: that is faster in training
-
 
 class CrossSoftmax(Softmax):
     """A_ij = exp(a_i) softmax_j(q_i . k_j + b_j), j in the row or the column of i in a grid.
@@ -45,12 +43,6 @@ class CrossSoftmax(Softmax):
                 f"query {tuple(query.shape)} and key {tuple(key.shape)} on a grid {grid}; "
                 "allowed: H W nodes in both"
             )
-
-    @property
-    def small(self) -> bool:
-        """Whether it is a few tiles: 128 MiB of weights in float32."""
-        batch, nodes, _ = self.shape
-        return nodes <= FEW * rows_at_once(batch, sum(self.grid))
 
     @without_autocast
     def formed(self) -> CrissCross:

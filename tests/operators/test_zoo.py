@@ -73,11 +73,11 @@ class TestCrossSoftmax(OperatorContract):
 class TestCrossSoftmaxInTiles(TestCrossSoftmax):
     """Two nodes a tile, so that tiles end inside rows and columns, and the last one is cut."""
 
-    grid = (3, 3)
+    grid = (3, 2)
 
     @pytest.fixture(autouse=True)
     def _small_tiles(self):
-        with small_score_blocks(2 * 2 * 6):
+        with small_score_blocks(2 * 2 * 5):
             yield
 
 
