@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from ..operators import CrissCross, GraphOperator, chain_matmul
+from ..operators import CrossSoftmax, GraphOperator, few_blocks
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -35,14 +32,7 @@ class CrissCrossAttention(PairAffinity):
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         if len(signal.grid) > 2:
             raise ValueError(f"grid={signal.grid}; allowed: (H, W) or (W,), rows and columns")
-        height, width = (1, *signal.grid)[-2:]
-        weights = self._scores(signal, height, width).softmax(3)
-        return CrissCross(*weights.split([height, width], dim=3), nonnegative=True, bounded=True)
-
-    def _scores(self, signal: GraphSignal, height: int, width: int) -> Tensor:
-        """Of the column and of the row of each node: (B, H, W, H + W)."""
-        theta, phi = (at_least_float32(x).unflatten(1, (height, width)) for x in self.pair(signal))
-        down = chain_matmul(theta.transpose(1, 2), phi.permute(0, 2, 3, 1)).transpose(1, 2)
-        itself = torch.eye(height, dtype=torch.bool, device=down.device).unsqueeze(1)
-        down = down.masked_fill(itself, -torch.inf)  # it is among the row's
-        return torch.cat([down, chain_matmul(theta, phi.mT)], dim=3)
+        theta, phi = (at_least_float32(x) for x in self.pair(signal))
+        grid = (1, *signal.grid)[-2:]
+        operator = CrossSoftmax(theta, phi, grid)
+        return operator.formed() if few_blocks(*theta.shape[:2], sum(grid)) else operator

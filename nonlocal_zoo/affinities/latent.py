@@ -6,8 +6,17 @@ from torch import Tensor
 
 from ..arguments import Count
 from ..layers import Projection, inverse_length, l2_normalize
-from ..operators import GraphOperator, GroupChannels, LowRank, Scaled, chain_matmul
-from ..precision import at_least_float32
+from ..operators import (
+    GraphOperator,
+    GroupChannels,
+    LowRank,
+    NodeFactor,
+    NodeLowRank,
+    Scaled,
+    chain_matmul,
+    few_blocks,
+)
+from ..precision import at_least_float32, autocast_dtype
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -57,25 +66,63 @@ class Latent(Affinity):
         self.groups = groups
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
+        operator = self._in_blocks(signal) or self._formed(signal)
+        operator.nonnegative = True
+        return operator if self.groups == 1 else GroupChannels(operator, self.groups)
+
+    def _formed(self, signal: GraphSignal) -> GraphOperator:
         """The lengths stay beside the factors, which are the largest tensors here."""
         x = GroupChannels.split(signal.x, self.groups)
         if self.receive is None:
             send = receive = self._kernels(signal, self.send(signal.x, signal.mask))
             rows = columns = inverse_length(receive, dim=2)
-            core = self._graph(send, columns * x)
+            core = self._graph(chain_matmul(send.mT, (columns * x).to(send.dtype)))
         else:
             psi = signal.project(self.receive, self.send)
             receive, send = (self._kernels(signal, part) for part in psi)
             rows, columns = inverse_length(receive, dim=2), None
-            core = self._graph(send, x) * inverse_length(send, dim=1)
-        operator = Scaled(LowRank(receive, send, core), rows, columns)
-        operator.nonnegative = True
-        return operator if self.groups == 1 else GroupChannels(operator, self.groups)
+            core = self._graph(chain_matmul(send.mT, x.to(send.dtype)))
+            core = core * inverse_length(send, dim=1)
+        return Scaled(LowRank(receive, send, core), rows, columns)
+
+    def _in_blocks(self, signal: GraphSignal) -> GraphOperator | None:
+        """The same without whole factors, where these are large.
+
+        Not if shared, where it takes half the factors anyway and makes them twice as often.
+        """
+        batch, dim = len(signal.x) * self.groups, self.send.out_channels // self.groups
+        if self.receive is None or few_blocks(batch, signal.x.shape[1], dim):
+            return None
+        send = self._factor(self.send, signal.x, signal.mask)
+        receive = self._factor(self.receive, signal.receivers, signal.mask, unit_rows=True)
+        if send is None or receive is None:
+            return None
+        x = at_least_float32(GroupChannels.split(signal.x, self.groups))
+        latent, inverse = send.gather_first(x)
+        return NodeLowRank(receive, self._graph(latent) * inverse, send)
+
+    def _factor(
+        self, projection: Projection, x: Tensor, mask: Tensor | None, unit_rows: bool = False
+    ) -> NodeFactor | None:
+        """Psi; None where a norm needs all of it."""
+        folded = projection.folded(x, mask)
+        if folded is None:
+            return None
+
+        def make(x: Tensor, *others: Tensor) -> Tensor:
+            *mask, weight, bias = others
+            psi = projection.with_folded(x, weight, bias)
+            return self._kernels(GraphSignal(x, None, *mask), psi)
+
+        x = x.to(autocast_dtype(x) or x.dtype)
+        nodes = [x] if mask is None else [x, mask]
+        batch, dim = len(x) * self.groups, projection.out_channels // self.groups
+        return NodeFactor(make, nodes, folded, batch, dim, unit_rows)
 
     @staticmethod
-    def _graph(send: Tensor, x: Tensor) -> Tensor:
+    def _graph(latent: Tensor) -> Tensor:
         """F (B, d, d). The length of a latent node, and so that of its Psi, does not count."""
-        latent = l2_normalize(chain_matmul(send.mT, x.to(send.dtype)), dim=2)
+        latent = l2_normalize(latent, dim=2)
         return chain_matmul(latent, latent.mT).softmax(-1)
 
     def _kernels(self, signal: GraphSignal, psi: Tensor) -> Tensor:

@@ -165,8 +165,13 @@ class Projection(nn.Module):
         epilogue = epilogue or NOTHING
         self.check(x)
         weight, bias = epilogue.fold(self.weight, self.bias)
+        return self._multiply(x, weight, bias, epilogue.channels_first)
+
+    def _multiply(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, channels_first: bool = False
+    ) -> Tensor:
         if self.groups == 1:
-            return linear(x, weight, bias, epilogue.channels_first)
+            return linear(x, weight, bias, channels_first)
         blocks = weight.to(x.dtype).unflatten(0, (self.groups, -1))
         y = (blocks @ x.mT.unflatten(1, (self.groups, -1))).flatten(1, 2).mT
         return y if bias is None else y + bias.to(y.dtype)
@@ -183,9 +188,21 @@ class Projection(nn.Module):
     def epilogue(self, x: Tensor, mask: Tensor | None = None) -> Epilogue | None:
         """The norm as an affine map for the product of x to take in; None where that cannot be."""
         norm = self.norm
-        if self.groups == 1 and foldable(norm, x, self.out_channels):
-            return batch_epilogue(x, norm, self.weight, self.bias, mask)
+        if foldable(norm, x, self.out_channels):
+            return batch_epilogue(x, norm, self.matrix(), self.bias, mask)
         return Epilogue.of_norm(norm)
+
+    def folded(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
+        """W and b with the norm in them, for ``with_folded``; None where it is no affine map."""
+        epilogue = self.epilogue(x, mask)
+        if epilogue is None:
+            return None
+        weight, bias = epilogue.fold(self.weight, self.bias)
+        return weight, weight.new_zeros(len(weight)) if bias is None else bias
+
+    def with_folded(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """act(x W' + b), of any of the nodes by themselves."""
+        return activate_product(self.activation, self._multiply(x, weight, bias))
 
     def finish(self, y: Tensor, folded: Epilogue | None, mask: Tensor | None = None) -> Tensor:
         """act(norm(y)), or act(y) where the product took the norm in."""

@@ -6,6 +6,7 @@ from .base import Cost, GraphOperator
 from .chain import chain_matmul
 from .choice import Choice
 from .criss_cross import CrissCross
+from .cross_softmax import CrossSoftmax
 from .dense import Dense
 from .density import Density
 from .diagonal import Diagonal, Identity
@@ -13,17 +14,20 @@ from .folded import ChannelNodes, GroupChannels, GroupNodes
 from .grid_average import GridAverage
 from .heat import Heat
 from .low_rank import LowRank
+from .node_factor import NodeFactor, NodeLowRank
 from .relu_sum import ReluSum
 from .resolvent import Resolvent
 from .softmax import Softmax
 from .sparse import Sparse
 from .spectrum import Spectrum
+from .streaming import few_blocks
 
 __all__ = [
     "ChannelNodes",
     "Choice",
     "Cost",
     "CrissCross",
+    "CrossSoftmax",
     "Dense",
     "Density",
     "Diagonal",
@@ -34,6 +38,8 @@ __all__ = [
     "Heat",
     "Identity",
     "LowRank",
+    "NodeFactor",
+    "NodeLowRank",
     "Product",
     "ReluSum",
     "Resolvent",
@@ -43,4 +49,5 @@ __all__ = [
     "Spectrum",
     "Sum",
     "chain_matmul",
+    "few_blocks",
 ]

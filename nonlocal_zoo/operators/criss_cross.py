@@ -54,7 +54,9 @@ class CrissCross(GraphOperator):
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return _apply(self.along_columns.to(dtype), self.along_rows.to(dtype), rhs.to(dtype))
+        features = rhs.to(dtype).unflatten(1, tuple(self.along_rows.shape[1:3]))
+        weights = (self.along_columns.to(dtype), self.along_rows.to(dtype))
+        return cross_sums(*weights, features, features).flatten(1, 2)
 
     def transpose(self) -> GraphOperator:
         return CrissCross(
@@ -83,9 +85,13 @@ class CrissCross(GraphOperator):
 
 
 @without_autocast
-def _apply(along_columns: Tensor, along_rows: Tensor, rhs: Tensor) -> Tensor:
-    batch, height, width, _ = along_rows.shape
-    features = widen_float16(rhs).reshape(batch, height, width, -1)
-    across = widen_float16(along_rows) @ features  # (B, H, W, W) (B, H, W, C)
-    down = widen_float16(along_columns).transpose(1, 2) @ features.transpose(1, 2)
-    return (across + down.transpose(1, 2)).reshape(batch, height * width, -1)
+def cross_sums(along_columns: Tensor, along_rows: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """Weighted sums of what the columns and the rows of nodes have: (B, h, w, C).
+
+    Args:
+        along_columns, along_rows: (B, h, w, H), (B, h, w, W), weights.
+        columns, rows: (B, H, w, C), (B, h, W, C), features.
+    """
+    across = widen_float16(along_rows) @ widen_float16(rows)
+    down = widen_float16(along_columns).transpose(1, 2) @ widen_float16(columns).transpose(1, 2)
+    return across + down.transpose(1, 2)

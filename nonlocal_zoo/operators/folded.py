@@ -184,7 +184,9 @@ class GroupChannels(Folded):
 
     @staticmethod
     def split(features: Tensor, groups: int) -> Tensor:
-        """(B, N, C) -> (B g, N, C / g)."""
+        """(B, N, C) -> (B g, N, C / g); the features themselves where g = 1."""
+        if groups == 1:
+            return features
         return features.mT.reshape(features.shape[0] * groups, -1, features.shape[1]).mT
 
     def fold(self, features: Tensor) -> Tensor:

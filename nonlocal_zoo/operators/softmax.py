@@ -79,15 +79,24 @@ class Softmax(GraphOperator):
         if self._is_formed:
             return self._formed().matmul(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        query, key = self.query, self.key
-        if self.bias is not None:  # one more feature of the keys; it needs float32 or better
-            query = torch.cat([query.to(self.bias.dtype), torch.ones_like(query[..., :1])], dim=-1)
-            key = torch.cat([key.to(self.bias.dtype), self.bias], dim=-1)
+        query, key = self._with_bias(self.query, self.key, self.bias)
         compute = torch.promote_types(dtype, query.dtype)
-        result = attend(query.to(compute), key.to(compute), rhs.to(compute), self.key_mask)
+        result = self._attend(query.to(compute), key.to(compute), rhs.to(compute))
         if self.log_rows is not None:
             result = self.log_rows.exp() * result
         return self._mask_rows(result.to(dtype))
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """softmax_j(q_i . k_j) v_j."""
+        return attend(query, key, value, self.key_mask)
+
+    @staticmethod
+    def _with_bias(query: Tensor, key: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """b as one more feature of the keys; it needs float32 or better."""
+        if bias is None:
+            return query, key
+        query = torch.cat([query.to(bias.dtype), torch.ones_like(query[..., :1])], dim=-1)
+        return query, torch.cat([key.to(bias.dtype), bias], dim=-1)
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
         if self._is_formed:
@@ -120,14 +129,16 @@ class Softmax(GraphOperator):
         """log sum_j exp(q_i . k_j + b_j): (B, N, 1), kept where there is no b."""
         if bias is None and self._log_sums is not None:
             return self._log_sums
-        wide = torch.promote_types(self.dtype, torch.float32)
-        mask = self.key_mask
-        if mask is not None:  # a graph without nodes: log 0 has a NaN gradient, and is not used
-            mask = mask | ~mask.any(1, keepdim=True)
-        sums = logsumexp(self.query.to(wide), self.key.to(wide), bias, mask)
+        sums = self._log_sum(at_least_float32(self.query), at_least_float32(self.key), bias)
         if bias is None:
             self._log_sums = sums
         return sums
+
+    def _log_sum(self, query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+        mask = self.key_mask
+        if mask is not None:  # a graph without nodes: log 0 has a NaN gradient, and is not used
+            mask = mask | ~mask.any(1, keepdim=True)
+        return logsumexp(query, key, bias, mask)
 
     def degree(self) -> Tensor:
         log_rows = self.log_rows
@@ -144,9 +155,8 @@ class Softmax(GraphOperator):
         bias = -self._logsumexp(self.bias)
         if self.log_rows is not None:
             bias = bias + self.log_rows
-        swapped = Softmax(
-            self.key, self.query, None, bias, self.key_mask, self.row_mask, self.symmetric
-        )
+        swapped = self._like(self.key, self.query, None, bias, self.key_mask, self.row_mask)
+        swapped.symmetric = self.symmetric
         log_rows = swapped._logsumexp(bias)
         swapped.log_rows = log_rows if self.bias is None else log_rows + self.bias
         swapped.bounded = self.bounded
@@ -167,19 +177,28 @@ class Softmax(GraphOperator):
         return result
 
     def _with(self, log_rows: Tensor | None, bias: Tensor | None) -> Softmax:
-        return Softmax(self.query, self.key, log_rows, bias, self.row_mask, self.key_mask)
+        return self._like(self.query, self.key, log_rows, bias, self.row_mask, self.key_mask)
+
+    def _like(self, *arguments: Tensor | None) -> Softmax:
+        """Of the same kind, with these arguments."""
+        return Softmax(*arguments)
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
-        _, rows, columns = self.known_shape
         cost = self.cost(channels).multiply_adds
         formed = self._is_formed
         return (
             Choice("softmax(Q K') z, streamed", cost, 0, not formed),
-            Choice("softmax(Q K') z, softmax formed", cost, rows * columns, formed),
+            Choice("softmax(Q K') z, softmax formed", cost, self._entries, formed),
         )
 
     def cost(self, channels: int) -> Cost:
         _, rows, columns = self.known_shape
         width = self.query.shape[2] + (self.bias is not None)
         numbers = rows * (width + channels) + columns * (width + channels)
-        return Cost(rows * columns * (width + channels), self.query.element_size() * numbers)
+        return Cost(self._entries * (width + channels), self.query.element_size() * numbers)
+
+    @property
+    def _entries(self) -> int:
+        """How many there are in A, of one graph."""
+        _, rows, columns = self.known_shape
+        return rows * columns

@@ -14,11 +14,20 @@ from ..precision import without_autocast
 from ..tracing import for_onnx, takes_own_operators
 
 SCORES_AT_ONCE = 2**22  # scores of one graph that may be in memory together: 16 MiB in float32
+FEW = 4  # blocks, up to which what could be made again is kept: that is faster
 
 
 def rows_at_once(batch: int, columns: int) -> int:
     """How many rows of scores may be in memory together."""
     return max(1, SCORES_AT_ONCE // (batch * columns))
+
+
+def few_blocks(batch: int, rows: int, columns: int) -> bool:
+    """Whether so many numbers are rather kept than made in blocks, and again for gradients.
+
+    A traced graph does not know how many blocks an image will need, and keeps them.
+    """
+    return torch.compiler.is_compiling() or rows <= FEW * rows_at_once(batch, columns)
 
 
 @contextmanager

@@ -18,7 +18,13 @@ from tables import (
 
 from nonlocal_zoo import build_block, list_blocks
 from nonlocal_zoo.registry import AFFINITIES, FILTERS
-from nonlocal_zoo.testing import assert_near, randomize_, refuses
+from nonlocal_zoo.testing import (
+    assert_near,
+    largest_allocation,
+    randomize_,
+    refuses,
+    small_score_blocks,
+)
 
 
 def compare(block, settings, x, training, tolerance=1e-8):
@@ -58,6 +64,27 @@ def test_row_on_other_grids(name, shape):
         refuses(ValueError, lambda: block(image(*shape).float()), "(H, W) or (W,)")
         return
     compare(block, block_settings(name), image(*shape), training=True)
+
+
+@pytest.mark.parametrize("name", ["cc", *list_blocks("latentgnn*")])
+@pytest.mark.parametrize("training", [False, True])
+def test_row_in_blocks(name, training):
+    """As over an image so large that weights and factors are made a block of nodes at a time."""
+    block = build_block(name, 8, inner_channels=4, **BLOCK_OVERRIDES.get(name, {}))
+    with small_score_blocks(40):
+        compare(block, block_settings(name), image(7, 4), training)
+
+
+@pytest.mark.parametrize("name", ["cc", *list_blocks("latentgnn*")])
+def test_large_tensors_are_made_in_blocks(name):
+    """But where half the columns do: see Latent."""
+    block, nodes = randomize_(build_block(name, 16)).train(), 16 * 16
+    x = torch.randn(1, 16, 16, 16, requires_grad=True)
+    formed = nodes * {"cc": 32, "latentgnn_group": 800}.get(name, 100)
+    assert largest_allocation(lambda: block(x).sum().backward()) >= formed
+    with small_score_blocks(formed // 8):
+        largest = largest_allocation(lambda: block(x).sum().backward())
+    assert (largest < formed) == (name != "latentgnn_shared")
 
 
 NORMALIZED = [dict(type="relu_dot", symmetrize=True, normalize="sym"), dict(type="latent", dim=5)]

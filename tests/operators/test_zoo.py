@@ -1,18 +1,26 @@
 """The operators that single affinities need, by the same contract."""
 
+import pytest
 import torch
 from dense_zoo import cells
 
 from nonlocal_zoo.operators import (
     ChannelNodes,
     CrissCross,
+    CrossSoftmax,
     Dense,
     GridAverage,
     GroupChannels,
     GroupNodes,
     Sparse,
 )
-from nonlocal_zoo.testing import OperatorContract, assert_near, refuses
+from nonlocal_zoo.testing import (
+    OperatorContract,
+    assert_near,
+    largest_allocation,
+    refuses,
+    small_score_blocks,
+)
 
 
 def rand(*shape):
@@ -40,6 +48,96 @@ class TestCrissCrossOfAnySign(TestCrissCross):
 
     def make(self, down, across):
         return CrissCross(down, across)
+
+
+class TestCrossSoftmax(OperatorContract):
+    """On a grid of 2 x 4, in one tile: exp(a_i) softmax_j(q_i . k_j + b_j)."""
+
+    grid = (2, 4)
+
+    def leaves(self):
+        nodes = self.grid[0] * self.grid[1]
+        return [torch.randn(2, nodes, width, dtype=torch.float64) for width in (3, 3, 1, 1)]
+
+    def make(self, query, key, log_rows, bias):
+        return CrossSoftmax(query, key, self.grid, log_rows, bias)
+
+    def dense(self, query, key, log_rows, bias):
+        height, width = self.grid
+        row, column = (torch.arange(height * width) // width, torch.arange(height * width) % width)
+        seen = (row[:, None] == row) | (column[:, None] == column)
+        weights = torch.where(seen, (query @ key.mT + bias.mT).exp(), 0)
+        return log_rows.exp() * weights / weights.sum(2, keepdim=True)
+
+
+class TestCrossSoftmaxInTiles(TestCrossSoftmax):
+    """Two nodes a tile, so that tiles end inside rows and columns, and the last one is cut."""
+
+    grid = (3, 2)
+
+    @pytest.fixture(autouse=True)
+    def _small_tiles(self):
+        with small_score_blocks(2 * 2 * 5):
+            yield
+
+
+@pytest.mark.parametrize("tile", [1, 2, 4, 7])
+@pytest.mark.parametrize("grid", [(3, 4), (1, 7), (5, 1)])
+def test_cross_softmax_over_tiles(grid, tile):
+    """A sequence is one row; without scaled rows and biased keys."""
+    query, key, rhs = leaves = [
+        torch.randn(2, grid[0] * grid[1], 3, dtype=torch.float64, requires_grad=True)
+        for _ in range(3)
+    ]
+    plain, contract = rhs.new_zeros(*rhs.shape[:2], 1), TestCrossSoftmax()
+    contract.grid = grid
+    weight = torch.randn_like(rhs)
+    results = []
+    with small_score_blocks(tile * 2 * sum(grid)):
+        for y in (
+            CrossSoftmax(query, key, grid).matmul(rhs),
+            contract.dense(query, key, plain, plain) @ rhs,
+        ):
+            results.append((y, *torch.autograd.grad((y * weight).sum(), leaves)))
+    for streamed, dense in zip(*results, strict=True):
+        assert_near(streamed, dense)
+
+
+def test_cross_softmax_formed():
+    """The same numbers, and double backward, whichever way; what is chosen is told."""
+    query, key, rhs = (torch.randn(2, 12, 3, dtype=torch.float64) for _ in range(3))
+    operator = CrossSoftmax(query.requires_grad_(), key, (3, 4))
+    results = []
+    for matmul in (operator.formed().matmul, operator.matmul):
+        with small_score_blocks(4 * 2 * 7):
+            y = matmul(rhs)
+            (first,) = torch.autograd.grad(y.square().sum(), query, create_graph=True)
+            (second,) = torch.autograd.grad(first.square().sum(), query)
+        results.append((y, first, second))
+    for streamed, formed in zip(*results, strict=True):
+        assert_near(streamed, formed)
+    assert operator.small
+    with small_score_blocks(2 * 7):
+        assert not operator.small
+    assert [way.chosen for way in operator.ways(3)] == [True, False]
+
+
+def test_cross_softmax_keeps_no_weights():
+    """Forward and backward: tiles are computed again."""
+    kept, nodes = {}, 32 * 32
+
+    def pack(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // 4
+        return tensor
+
+    query, key, rhs = (torch.randn(1, nodes, 4, requires_grad=True) for _ in range(3))
+    with small_score_blocks(nodes), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = CrossSoftmax(query, key, (32, 32)).matmul(rhs)
+    assert sum(kept.values()) < nodes * 64 // 2
+    operator = CrossSoftmax(query, key, (32, 32))
+    with small_score_blocks(nodes):
+        assert largest_allocation(lambda: operator.matmul(rhs).sum().backward()) <= 4 * nodes
+    assert_near(y, operator.formed().matmul(rhs), 1e-5)
 
 
 class TestSparse(OperatorContract):
@@ -123,5 +221,6 @@ def test_folded_algebra():
 
 def test_wrong_shapes():
     refuses(ValueError, lambda: CrissCross(rand(2, 3, 4, 4), rand(2, 3, 4, 4)), "(B, H, W, H)")
+    refuses(ValueError, lambda: CrossSoftmax(rand(2, 6, 3), rand(2, 6, 3), (2, 4)), "(2, 4)", "H W")
     edges = torch.zeros(2, 6, dtype=torch.long)
     refuses(ValueError, lambda: Sparse(edges, rand(6), (1, 2, 2)), "(2, 6)", "(3, E)")

@@ -1,0 +1,163 @@
+"""Low rank with factors that are made a block of nodes at a time, and never kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..layers import inverse_length
+from ..layers.length import FLOOR
+from ..tracing import known_size
+from .base import Cost, GraphOperator
+from .blockwise import in_blocks
+from .chain import chain_matmul
+from .choice import Choice
+from .low_rank import LowRank
+from .streaming import rows_at_once
+
+
+class NodeFactor:
+    """F (B', N, r), whose row i is a function of the features of node i alone.
+
+    A block of its rows is made where it is needed, and made again in the backward pass.
+
+    Args:
+        make: of a block of ``nodes`` and of ``whole``: (B', n, r), in float32 or better.
+        nodes: features, (B, N, ...) each.
+        whole: the other tensors that F is a function of.
+        batch, rank: B' and r.
+        unit_rows: the rows are those of ``make``, divided by their lengths.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., Tensor],
+        nodes: Sequence[Tensor],
+        whole: Sequence[Tensor],
+        batch: int,
+        rank: int,
+        unit_rows: bool = False,
+    ) -> None:
+        self.make, self.nodes, self.whole, self.batch, self.rank = make, nodes, whole, batch, rank
+        self.unit_rows = unit_rows
+        self._first: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return self.nodes[0].shape[1]
+
+    def form(self) -> Tensor:
+        """F."""
+        factor = self.make(*self.nodes, *self.whole)
+        return self._divide(factor, factor)
+
+    def distribute(self, few: Tensor) -> Tensor:
+        """F few: (B', r, C) -> (B', N, C)."""
+
+        def product(*parts: Tensor) -> Tensor:
+            *parts, few = parts
+            factor = self.make(*parts).to(few.dtype)
+            return self._divide(chain_matmul(factor, few), factor)
+
+        return in_blocks(product, self._at_once, self.nodes, [*self.whole, few])
+
+    def gather(self, rhs: Tensor) -> Tensor:
+        """F' rhs: (B', N, C) -> (B', r, C)."""
+        if self._first is not None and self._first[0] is rhs:
+            return self._first[1]
+        return self._gather(rhs, lambda factor: [])
+
+    def gather_first(self, rhs: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, remembered for when it is asked again, and 1 / (the lengths of F's columns).
+
+        (B', N, C) -> (B', r, C), (B', 1, r).
+        """
+        gathered = self._gather(rhs, lambda factor: [factor.square().sum(1).unsqueeze(2)])
+        product, squares = gathered.split([rhs.shape[2], 1], dim=2)
+        self._first = (rhs, product)
+        return product, squares.mT.clamp(min=FLOOR**2).rsqrt()
+
+    def _gather(self, rhs: Tensor, more: Callable[[Tensor], list[Tensor]]) -> Tensor:
+        """F' rhs and, beside it, ``more`` sums over the nodes of F."""
+
+        def product(rhs: Tensor, *parts: Tensor) -> Tensor:
+            factor = self.make(*parts).to(rhs.dtype)
+            gathered = chain_matmul(factor.mT, self._divide(rhs, factor))
+            return torch.cat([gathered, *more(factor)], dim=2)
+
+        return in_blocks(product, self._at_once, [rhs, *self.nodes], self.whole, total=True)
+
+    def _divide(self, x: Tensor, factor: Tensor) -> Tensor:
+        return x * inverse_length(factor, dim=2) if self.unit_rows else x
+
+    @property
+    def _at_once(self) -> int:
+        rows = rows_at_once(self.batch, self.rank)
+        on_cpu = self.nodes[0].device.type == "cpu"  # whose caches hold 1 MiB, and not 16
+        return max(1, rows // 16) if on_cpu else rows
+
+
+class NodeLowRank(GraphOperator):
+    """A = L K R' like LowRank, of factors that are made in blocks of nodes.
+
+    Args:
+        left: L.
+        core: K (B, r, s).
+        right: R.
+        nonnegative: what the caller knows of A.
+    """
+
+    def __init__(
+        self, left: NodeFactor, core: Tensor, right: NodeFactor, nonnegative: bool = False
+    ) -> None:
+        self.left, self.core, self.right, self.nonnegative = left, core, right, nonnegative
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((self.left.batch, self.left.size, self.right.size))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.core.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.core.device
+
+    def matmul(self, rhs: Tensor) -> Tensor:
+        self.check_rhs(rhs)
+        dtype = torch.promote_types(self.dtype, rhs.dtype)
+        if dtype == torch.float16:  # as LowRank
+            dtype = torch.float32
+        few = chain_matmul(self.core.to(dtype), self.right.gather(rhs.to(dtype)).to(dtype))
+        return self.left.distribute(few).to(dtype)
+
+    def transpose(self) -> GraphOperator:
+        return NodeLowRank(self.right, self.core.mT, self.left, self.nonnegative)
+
+    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
+        if rows.shape[1] == columns.shape[1] == 1:  # numbers: the core takes them
+            return NodeLowRank(self.left, (rows * columns * self.core).to(self.dtype), self.right)
+        return super().scale(rows, columns)
+
+    def low_rank(self) -> LowRank:
+        left = self.left.form()
+        right = left if self.right is self.left else self.right.form()
+        return LowRank(left, right, self.core, self.symmetric, self.nonnegative, self.bounded)
+
+    def ways(self, channels: int) -> tuple[Choice, ...]:
+        multiply_adds, columns = self.cost(channels).multiply_adds, self.left.rank + self.right.rank
+        return (
+            Choice("L (K (R' z)), L and R in blocks", multiply_adds, columns * channels, True),
+            Choice("L (K (R' z))", multiply_adds, columns * known_size(self.left.size), False),
+        )
+
+    def cost(self, channels: int) -> Cost:
+        _, rows, columns = self.known_shape
+        through = rows * self.left.rank + columns * self.right.rank
+        core = self.left.rank * self.right.rank
+        size = self.core.element_size()
+        return Cost((through + core) * channels, size * (rows + columns) * channels)
