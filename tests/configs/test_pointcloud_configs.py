@@ -1,5 +1,6 @@
 """Every point cloud config builds the network that its name says, trains and is compared."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch
 from clouds import write_oakland, write_scannet
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS
-from mmengine.runner import Runner
 
 pytest.importorskip("torch_geometric")
 import nonlocal_zoo.networks.pointnet2  # noqa: F401 (registers it)
 from nonlocal_zoo.adapters.pyg import NodeBlock
+from nonlocal_zoo.engine import launch
 from nonlocal_zoo.engine.launch import fit
 from nonlocal_zoo.experiments.compare.budget import price
 from nonlocal_zoo.experiments.compare.command import main
@@ -88,11 +89,17 @@ def test_trains_validates_resumes_and_tests(name, tmp_path):
     config.train_cfg.max_iters, config.train_cfg.val_interval = 3, 3
     config.load_from, config.resume = str(tmp_path / "run" / "iter_2.pth"), True
     assert fit(config).iter == 3
-    tested = Config.fromfile(CONFIGS / f"{name}.py")
-    tested = short(tested, tmp_path / "tested")
-    tested.load_from = str(tmp_path / "run" / "iter_2.pth")
-    again = Runner.from_cfg(tested).test()
+    config, weights = tmp_path / f"run/{name}.py", tmp_path / "run/iter_2.pth"
+    out = ["--work-dir", str(tmp_path / "tested"), "--out", str(tmp_path / "out")]
+    launch.test([str(config), str(weights), *out])
+    again = json.loads((tmp_path / "out/metrics.json").read_text())
     assert again == pytest.approx(scores)
+    with np.load(tmp_path / "out/predictions.npz") as points:
+        counted = points["label"] != 255
+        right = (points["label"] == points["prediction"])[counted]
+        assert points["pos"].shape == (len(counted), 3)
+        assert points["cloud"].max() + 1 == len(runner.test_dataloader.dataset)
+    assert again["aAcc"] == pytest.approx(100 * right.mean())
 
 
 def test_comparison(tmp_path):
