@@ -1,19 +1,12 @@
-"""What experiments know of a task: a file each, found by its name, with a class ``Task`` in it.
-
-A task's file is imported when it is asked for: each needs packages that the others do not.
-"""
+"""What experiments know of a task: a file each, found by its name, with a class ``Task`` in it."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
-from nonlocal_zoo.registry import choose
-
+from ..modules import Modules
 from .base import Look, Task
 
-SHARED = {"base", "listening"}
-NAMES = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in SHARED]
+TASKS = Modules("task", __name__, __path__, shared={"base", "listening"})
+NAMES = TASKS.names
 
 
 def get_task(name: str) -> Task:
@@ -22,8 +15,7 @@ def get_task(name: str) -> Task:
     Raises:
         UnknownNameError: there is none; the near ones are named.
     """
-    choose("task", name, NAMES)
-    return importlib.import_module(f"{__name__}.{name}").Task()
+    return TASKS.get(name).Task()
 
 
 __all__ = ["NAMES", "Look", "Task", "get_task"]
