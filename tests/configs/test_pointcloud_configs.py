@@ -21,6 +21,7 @@ from nonlocal_zoo.experiments.compare.grammar import parse
 from nonlocal_zoo.experiments.compare.look import read_looks
 from nonlocal_zoo.experiments.compare.place import read_base
 from nonlocal_zoo.experiments.tasks.pointcloud import POINTS, draw_cloud, rarest
+from nonlocal_zoo.experiments.visualize import main as visualize
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "pointcloud"
 FILES = sorted(path for path in CONFIGS.glob("*.py") if not path.name.startswith("compare_"))
@@ -136,3 +137,11 @@ def test_pictures():
     label = np.array([0] * 40 + [1] * 8 + [255] * 2)
     assert np.allclose(rarest(pos, label), np.median(pos[40:48], axis=0))
     assert np.allclose(rarest(pos, np.full(50, 255)), np.median(pos, axis=0))
+
+
+def test_there_is_no_picture_to_look_into(tmp_path, capsys):
+    path = CONFIGS / "snl_pointnet2_oakland.py"
+    torch.save(MODELS.build(Config.fromfile(path).model).state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(SystemExit):
+        visualize([str(path), str(tmp_path / "weights.pth"), "--image", "0"])
+    assert "'PointNet2' sees no pictures; allowed: a network of seg" in capsys.readouterr().err

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from torch import nn
+
+from nonlocal_zoo.registry import UnknownNameError
+
 from ..modules import Modules
-from .base import Look, Task
+from .base import Look, PictureTask, Task
 
 TASKS = Modules("task", __name__, __path__, shared={"base", "listening"})
 NAMES = TASKS.names
+# Of what classes their networks are, by name: to look, none of their packages is needed.
+NETWORKS = {
+    "BaseSegmentor": "segmentation",
+    "BaseDetector": "detection",
+    "ImageClassifier": "classification",
+    "PointNet2": "pointcloud",
+}
 
 
 def get_task(name: str) -> Task:
@@ -18,4 +29,19 @@ def get_task(name: str) -> Task:
     return TASKS.get(name).Task()
 
 
-__all__ = ["NAMES", "Look", "Task", "get_task"]
+def task_of(model: nn.Module) -> Task:
+    """The task of a network.
+
+    Raises:
+        UnknownNameError: it is of none.
+    """
+    for kind in type(model).__mro__:
+        if kind.__name__ in NETWORKS:
+            return get_task(NETWORKS[kind.__name__])
+    raise UnknownNameError(
+        f"model.type={type(model).__name__!r} is of no task; allowed: what derives from one of "
+        f"{list(NETWORKS)}"
+    )
+
+
+__all__ = ["NAMES", "Look", "PictureTask", "Task", "get_task", "task_of"]
