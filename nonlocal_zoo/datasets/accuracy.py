@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -19,6 +21,8 @@ class TopK(BaseMetric):
     Args:
         topk: the k; one above the number of classes is refused.
         by_class: also give ``top1/<class>``, over the pictures of each class that has any.
+        outfile_prefix: where given, ``<outfile_prefix>.csv`` gets a line for each picture: its
+            index in the set, its class and the predicted one.
         collect_device, prefix: as in BaseMetric.
 
     Raises:
@@ -29,28 +33,43 @@ class TopK(BaseMetric):
         self,
         topk: Sequence[int] = (1, 5),
         by_class: bool = False,
+        outfile_prefix: str | None = None,
         collect_device: str = "cpu",
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix)
         self.topk, self.by_class = tuple(topk), by_class
+        self.outfile_prefix = outfile_prefix
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Notes (label, how many classes are not below it) of each picture."""
+        """Notes (label, how many classes are not below it, prediction) of each picture."""
         for sample in data_samples:
             scores, label = sample["scores"].numpy(), sample["label"]
             if not all(1 <= k <= len(scores) for k in self.topk):
                 raise ValueError(f"TopK: topk={self.topk}; allowed are 1 to {len(scores)}")
-            self.results.append((label, int(np.sum(~(scores < scores[label])))))
+            rank = int(np.sum(~(scores < scores[label])))  # 1 is the highest
+            self.results.append((label, rank, int(scores.argmax())))
 
-    def compute_metrics(self, results: list[tuple[int, int]]) -> dict[str, float]:
-        labels, ranks = np.array(results).T  # 1 is the highest
+    def compute_metrics(self, results: list[tuple[int, int, int]]) -> dict[str, float]:
+        labels, ranks, predictions = np.array(results).T
+        if self.outfile_prefix:
+            self._write(labels, predictions)
         metrics = {f"top{k}": _percent(ranks <= k) for k in self.topk}
         if self.by_class:
             for label, name in enumerate(self.dataset_meta["classes"]):
                 if (own := labels == label).any():
                     metrics[f"top1/{name}"] = _percent(ranks[own] <= 1)
         return metrics
+
+    def _write(self, labels: np.ndarray, predictions: np.ndarray) -> None:
+        path = Path(f"{self.outfile_prefix}.csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        names = self.dataset_meta["classes"]
+        with path.open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["index", "label", "prediction"])
+            for index, (label, prediction) in enumerate(zip(labels, predictions, strict=True)):
+                table.writerow([index, names[label], names[prediction]])
 
 
 def _percent(right: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from .config import load_config
+from .config import arguments_of, load_config
 from .errors import ConfigError, RunError
 from .loading import first_whole
 from .work_dir import checkpoints
@@ -133,18 +133,33 @@ def show_in(config: Config, folder: str) -> None:
     backends[0].img_save_dir = os.path.abspath(folder)
 
 
+# Where a metric writes the predictions that it scores, in the format of its field: mmseg's argument
+# names a folder of pictures, mmdet's and ours how the names of files begin.
+WRITTEN_TO = ("output_dir", "outfile_prefix")
+
+
 def save_predictions(config: Config, folder: str) -> None:
-    """``--out``: each prediction as a PNG of labels, by mmseg's IoUMetric.
+    """``--out``: the test evaluators write the predictions that they score.
+
+    To ``folder``/predictions/NAME.png (labels), predictions.bbox.json and predictions.segm.json
+    (COCO's results), predictions.csv (labels of pictures) or predictions.npz (of points).
 
     Raises:
-        ConfigError: no IoUMetric among the test evaluators.
+        ConfigError: none of the evaluators can.
     """
     evaluators = config.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    metrics = [evaluator for evaluator in evaluators if evaluator.type.endswith("IoUMetric")]
-    if not metrics:
-        raise ConfigError(f"--out: test_evaluator={evaluators}; needs an IoUMetric")
-    metrics[0].output_dir = folder
+    scope, written = config.get("default_scope", "mmengine"), False
+    for evaluator in evaluators:
+        known = arguments_of(evaluator, scope) or set()
+        for name in known.intersection(WRITTEN_TO):
+            evaluator[name], written = str(Path(folder, "predictions")), True
+    if not written:
+        types = [evaluator.type for evaluator in evaluators]
+        raise ConfigError(
+            f"--out: test_evaluator.type={types} writes no predictions; allowed: a metric with an "
+            f"argument {' or '.join(WRITTEN_TO)}"
+        )
 
 
 def _key_value(text: str) -> str:

@@ -73,7 +73,7 @@ def check_option(config: Config, key: str) -> None:
         else:
             raise ConfigError(f"--cfg-options {key}: {label} is {node!r}, and has nothing in it")
         label = ".".join(parts[: i + 1])
-        known = _arguments(node, config.get("default_scope", "mmengine"))
+        known = arguments_of(node, config.get("default_scope", "mmengine"))
 
 
 def _refuse(key: str, label: str, allowed: Iterable[str], part: str) -> None:
@@ -83,7 +83,7 @@ def _refuse(key: str, label: str, allowed: Iterable[str], part: str) -> None:
         raise ConfigError(f"--cfg-options {key}: {error}") from None
 
 
-def _arguments(node: Any, scope: str) -> set[str] | None:
+def arguments_of(node: Any, scope: str) -> set[str] | None:
     """Arguments of the class that ``node`` names by ``type``; None where that cannot be told."""
     if not (isinstance(node, dict) and isinstance(node.get("type"), str)):
         return None

@@ -1,16 +1,21 @@
 """What ``tools/train.py`` and ``tools/test.py`` do."""
 
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from . import arguments
 from .cpu import adapt, leave_group
+from .disk import AtomicBackend
 from .errors import ConfigError
+from .history import plain
 from .interrupt import finishing_the_iteration
 from .loading import load_plain
 from .resume import take_up_seed
@@ -83,7 +88,7 @@ def test(argv: Sequence[str] | None = None) -> None:
     parser = arguments.base_parser("Test a checkpoint on the test set of a config.")
     parser.add_argument("checkpoint", help="a file that train.py wrote, or a state dict")
     parser.add_argument("--show-dir", metavar="DIR", help="pictures of all predictions")
-    parser.add_argument("--out", metavar="DIR", help="all predictions as PNG files of labels")
+    parser.add_argument("--out", metavar="DIR", help="metrics.json and all predictions")
     args = parser.parse_args(argv)
     with arguments.one_line_errors(parser):
         config = arguments.read_config(args)
@@ -96,7 +101,10 @@ def test(argv: Sequence[str] | None = None) -> None:
         adapt(config)
         runner = Runner.from_cfg(config)
         check_weights(runner.model, checkpoint.get("state_dict", checkpoint), args.checkpoint)
-        runner.test()
+        metrics = runner.test()
+        if args.out and is_main_process():
+            text = json.dumps(plain(metrics, "metrics"), indent=1)
+            AtomicBackend().put_text(f"{text}\n", Path(args.out, "metrics.json"))
     leave_group()
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ..arguments import Count, Order
+from ..arguments import Count, Rounds, checked
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import LinearFilter, check_order
+from .base import LinearFilter
 
 
 @FILTERS.register("arma")
@@ -36,10 +36,11 @@ class ARMA(LinearFilter):
 
     formula = "Σ_k (I - a_k A)⁻¹ z W_k"
 
+    @checked
     def __init__(
-        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Order = 2
+        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Rounds = 2
     ) -> None:
-        super().__init__(in_channels, out_channels, terms=check_order(order, 1), bias=bias)
+        super().__init__(in_channels, out_channels, terms=order, bias=bias)
         self.pole = nn.Parameter(torch.empty(order))
         self.reset_parameters()
 

@@ -84,13 +84,6 @@ class LinearFilter(GraphFilter):
         return torch.einsum("nk,kij->nij", self.basis(eigenvalues).to(weights), weights)
 
 
-def check_order(order: int, least: int, field: str = "order") -> int:
-    """Raises ValueError unless ``order`` is an int of at least ``least``."""
-    if not isinstance(order, int) or order < least:
-        raise ValueError(f"{field}={order!r}; allowed: an int >= {least}")
-    return order
-
-
 def apply_filters(
     filters: Sequence[GraphFilter],
     operators: Sequence[GraphOperator],

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ..arguments import Count, Order
+from ..arguments import Count, Rounds, checked
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import LinearFilter, check_order
+from .base import LinearFilter
 
 
 @FILTERS.register("cayley")
@@ -38,11 +38,11 @@ class Cayley(LinearFilter):
 
     formula = "z W_0 + Σ_j Re C^j z W_{2j-1} + Im C^j z W_{2j}"
 
+    @checked
     def __init__(
-        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Order = 2
+        self, in_channels: Count, out_channels: Count, bias: bool = True, order: Rounds = 2
     ) -> None:
-        terms = 2 * check_order(order, 1) + 1
-        super().__init__(in_channels, out_channels, terms, bias)
+        super().__init__(in_channels, out_channels, terms=2 * order + 1, bias=bias)
         self.order = order
         self.log_zoom = nn.Parameter(torch.empty(()))
         self.reset_parameters()

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..arguments import Count, Order
+from ..arguments import Count, Order, checked
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import LinearFilter, check_order
+from .base import LinearFilter
 
 
 @FILTERS.register("polynomial")
@@ -28,10 +28,11 @@ class Polynomial(LinearFilter):
 
     formula = "Σ_k A^k z W_k"
 
+    @checked
     def __init__(
         self, in_channels: Count, out_channels: Count, bias: bool = True, order: Order = 1
     ) -> None:
-        super().__init__(in_channels, out_channels, terms=check_order(order, 0) + 1, bias=bias)
+        super().__init__(in_channels, out_channels, terms=order + 1, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         operator.require_square("the polynomial filter")

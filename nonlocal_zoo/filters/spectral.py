@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from ..arguments import Count, Order
+from ..arguments import Between, Count, checked
 from ..operators import GraphOperator
 from ..registry import FILTERS
-from .base import LinearFilter, check_order
+from .base import LinearFilter
+
+Knots = Annotated[int, Between(4, 1000)]
 
 
 def cubic_spline(u: Tensor) -> Tensor:
@@ -39,11 +42,11 @@ class Spectral(LinearFilter):
 
     formula = "Q (Σ_k B_k(Λ) W_k) Q' z"
 
+    @checked
     def __init__(
-        self, in_channels: Count, out_channels: Count, bias: bool = True, knots: Order = 8
+        self, in_channels: Count, out_channels: Count, bias: bool = True, knots: Knots = 8
     ) -> None:
-        terms = check_order(knots, 4, "knots")
-        super().__init__(in_channels, out_channels, terms, bias)
+        super().__init__(in_channels, out_channels, terms=knots, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         operator.require_symmetric("the spectral filter")

@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from quick_configs import unformatted_configs  # noqa: F401
+from quick_configs import undrawn_curves, unformatted_configs  # noqa: F401
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))  # tiny_run
 sys.path.insert(0, str(Path(__file__).parent))  # tiny_compare

@@ -1,5 +1,7 @@
 """The classification configs: what they build, what differs between them, and that they run."""
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,12 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
-from small_pictures import write_batches, write_folder, write_mosaics
+from small_pictures import names, write_batches, write_folder, write_mosaics
 
 from nonlocal_zoo import list_blocks
 from nonlocal_zoo.blocks import NonLocalBlock
 from nonlocal_zoo.blocks.build import block_settings
+from nonlocal_zoo.engine import launch
 from nonlocal_zoo.experiments.compare.grammar import parse_all
 from nonlocal_zoo.experiments.compare.place import plan_of, read_base, with_block
 from nonlocal_zoo.experiments.tasks import get_task
@@ -172,9 +175,16 @@ def test_cifar_trains_validates_and_tests(name, variable, write, classes, tmp_pa
     before = runner.model.fc.weight.detach().clone()
     runner.train()
     assert not before.equal(runner.model.fc.weight)
-    metrics = runner.test()
+    config, weights = tmp_path / f"run/{Path(name).name}.py", tmp_path / "run/iter_2.pth"
+    out = ["--work-dir", str(tmp_path / "tested"), "--out", str(tmp_path / "out")]
+    launch.test([str(config), str(weights), *out])
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     assert set(metrics) == {"top1", "top5"} and metrics["top1"] <= metrics["top5"] <= 100
-    assert len(runner.test_dataloader.dataset) == 4
+    with (tmp_path / "out/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["index"] for row in rows] == ["0", "1", "2", "3"]
+    assert {row[key] for row in rows for key in ("label", "prediction")} <= set(names(classes))
+    assert metrics["top1"] == 25 * sum(row["label"] == row["prediction"] for row in rows)
 
 
 def test_imagenet_trains_and_validates(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Every point cloud config builds the network that its name says, trains and is compared."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch
 from clouds import write_oakland, write_scannet
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS
-from mmengine.runner import Runner
 
 pytest.importorskip("torch_geometric")
 import nonlocal_zoo.networks.pointnet2  # noqa: F401 (registers it)
 from nonlocal_zoo.adapters.pyg import NodeBlock
+from nonlocal_zoo.engine import launch
 from nonlocal_zoo.engine.launch import fit
 from nonlocal_zoo.experiments.compare.budget import price
 from nonlocal_zoo.experiments.compare.command import main
@@ -20,6 +21,7 @@ from nonlocal_zoo.experiments.compare.grammar import parse
 from nonlocal_zoo.experiments.compare.look import read_looks
 from nonlocal_zoo.experiments.compare.place import read_base
 from nonlocal_zoo.experiments.tasks.pointcloud import POINTS, draw_cloud, rarest
+from nonlocal_zoo.experiments.visualize import main as visualize
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "pointcloud"
 FILES = sorted(path for path in CONFIGS.glob("*.py") if not path.name.startswith("compare_"))
@@ -88,11 +90,17 @@ def test_trains_validates_resumes_and_tests(name, tmp_path):
     config.train_cfg.max_iters, config.train_cfg.val_interval = 3, 3
     config.load_from, config.resume = str(tmp_path / "run" / "iter_2.pth"), True
     assert fit(config).iter == 3
-    tested = Config.fromfile(CONFIGS / f"{name}.py")
-    tested = short(tested, tmp_path / "tested")
-    tested.load_from = str(tmp_path / "run" / "iter_2.pth")
-    again = Runner.from_cfg(tested).test()
+    config, weights = tmp_path / f"run/{name}.py", tmp_path / "run/iter_2.pth"
+    out = ["--work-dir", str(tmp_path / "tested"), "--out", str(tmp_path / "out")]
+    launch.test([str(config), str(weights), *out])
+    again = json.loads((tmp_path / "out/metrics.json").read_text())
     assert again == pytest.approx(scores)
+    with np.load(tmp_path / "out/predictions.npz") as points:
+        counted = points["label"] != 255
+        right = (points["label"] == points["prediction"])[counted]
+        assert points["pos"].shape == (len(counted), 3)
+        assert points["cloud"].max() + 1 == len(runner.test_dataloader.dataset)
+    assert again["aAcc"] == pytest.approx(100 * right.mean())
 
 
 def test_comparison(tmp_path):
@@ -129,3 +137,11 @@ def test_pictures():
     label = np.array([0] * 40 + [1] * 8 + [255] * 2)
     assert np.allclose(rarest(pos, label), np.median(pos[40:48], axis=0))
     assert np.allclose(rarest(pos, np.full(50, 255)), np.median(pos, axis=0))
+
+
+def test_there_is_no_picture_to_look_into(tmp_path, capsys):
+    path = CONFIGS / "snl_pointnet2_oakland.py"
+    torch.save(MODELS.build(Config.fromfile(path).model).state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(SystemExit):
+        visualize([str(path), str(tmp_path / "weights.pth"), "--image", "0"])
+    assert "'PointNet2' sees no pictures; allowed: a network of seg" in capsys.readouterr().err

@@ -1,11 +1,16 @@
 """Mask R-CNN through mmengine's Runner: trains, scores boxes and masks, goes on."""
 
+import json
+
 import pytest
 import tiny_coco
 import torch
 from mmengine.runner import Runner
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from nonlocal_zoo.blocks import NonLocalBlock
+from nonlocal_zoo.engine import launch
 
 pytestmark = pytest.mark.mm
 INSERT = [
@@ -86,9 +91,23 @@ def test_plugins_of_mmdet_at_one_position_all_act(tmp_path):
     assert [key for key in inside if torch.equal(before[key], after[key])] == []
 
 
-def test_scores_on_the_test_set(trained):
-    scores = trained[0].test()
-    assert {"box/bbox_mAP", "mask/segm_mAP", "box/nucleus_precision"} <= scores.keys()
+def test_scores_and_predictions_on_the_test_set(trained, nuclei, tmp_path):
+    """The files are COCO's: its own evaluation of them gives the scores."""
+    config = tmp_path / "config.py"
+    trained[0].cfg.dump(config)
+    out = ["--work-dir", str(tmp_path / "run"), "--out", str(tmp_path / "out")]
+    launch.test([str(config), str(trained[1] / "iter_30.pth"), *out,
+                 "--cfg-options", "experiment_name=tested"])  # fmt: skip
+    scores = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert "box/nucleus_precision" in scores
+    for kind, key in (("bbox", "box/bbox_mAP_50"), ("segm", "mask/segm_mAP_50")):
+        truth = COCO(nuclei / "annotations/test.json")
+        found = truth.loadRes(str(tmp_path / f"out/predictions.{kind}.json"))
+        evaluation = COCOeval(truth, found, kind)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        assert scores[key] == pytest.approx(evaluation.stats[1], abs=1e-3)
 
 
 def test_it_goes_on_from_a_checkpoint(trained, tmp_path):

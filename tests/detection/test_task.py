@@ -1,6 +1,7 @@
 """What comparisons ask of detection: cost and pictures."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import torch
 
 from nonlocal_zoo.experiments.compare.place import with_block
 from nonlocal_zoo.experiments.tasks import get_task
+from nonlocal_zoo.experiments.visualize import main as visualize
+from nonlocal_zoo.experiments.visualize.network import capture, choose_blocks, picture_task
 
 pytestmark = pytest.mark.mm
 COMPARE = tiny_coco.ROOT / "configs/detection/nuclei/compare_r18-fpn.py"
@@ -81,3 +84,24 @@ def test_an_untrained_network_and_an_empty_picture(runner):
     one = InstanceData(bboxes=torch.tensor([[1.0, 2, 5, 6]]), labels=torch.zeros(1).long())
     drawn = outline(image, one, np.array([[9, 0, 0]], np.uint8))
     assert drawn[2, 1:6, 0].tolist() == [9] * 5 and not drawn[3, 3].any()
+
+
+def test_inside(runner, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = copy.deepcopy(runner.cfg)
+    config.dump("config.py")
+    torch.save(runner.model.state_dict(), "weights.pth")
+    visualize(["config.py", "weights.pth", "--image", "1", "--query", "3", "60", "--out", "out"])
+    (block,) = json.loads((tmp_path / "out/numbers.json").read_text())["blocks"].values()
+    assert block["grid"] == [4, 4]
+
+
+def test_inside_a_padded_picture(runner):
+    """48 x 48 of the 64 x 64 pixels that the features cover are the picture."""
+    dataset = copy.deepcopy(runner.test_dataloader.dataset)
+    dataset.pipeline.transforms[1].scale_factor = 0.75
+    model = runner.model.eval()
+    blocks = choose_blocks(model, None)
+    captured = capture(picture_task(model), model, dataset[0], blocks)
+    assert captured.image.shape == (48, 48, 3) and captured.extent == (64, 64)
+    assert [x.shape[2:] for x in captured.inputs.values()] == [(4, 4)]

@@ -12,6 +12,14 @@ from nonlocal_zoo.engine.curves import curves, draw, read_scalars
 pytestmark = pytest.mark.mm
 
 
+@pytest.fixture(autouse=True, scope="module")
+def drawn():
+    """Here they are drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nonlocal_zoo.engine.curves.draw", draw)
+        yield
+
+
 @pytest.fixture(scope="module")
 def finished(config, tmp_path_factory):
     """The folder of a finished run of 12 iterations that keeps all checkpoints."""

@@ -59,7 +59,7 @@ def tensors(part):
     return [t for item in part for t in tensors(item)] if isinstance(part, list | tuple) else []
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_bit_for_bit(config, tmp_path, workers):
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     fit(drawing(config, whole, workers))

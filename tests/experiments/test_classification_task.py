@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS
+from PIL import Image
 
 pytest.importorskip("submitit")
 pytest.importorskip("mmseg")
@@ -21,6 +23,7 @@ from nonlocal_zoo.experiments.compare.command import main
 from nonlocal_zoo.experiments.compare.place import read_base, with_block
 from nonlocal_zoo.experiments.tasks import get_task
 from nonlocal_zoo.experiments.tasks.classification import GREEN, RED, WHITE, plate
+from nonlocal_zoo.experiments.visualize import main as visualize
 from nonlocal_zoo.networks.classifier import ImageClassifier
 
 CONFIGS = Path(__file__).parents[2] / "configs/classification"
@@ -108,3 +111,32 @@ def test_a_comparison(tmp_path, monkeypatch, capsys):
         assert {"0/image", "1/answer", "0/affinity"} <= set(pictures.files)
     base = read_base(config)
     assert with_block(base, dict(name="nl")).model.backbone.insert[0].block.name == "nl"
+
+
+@pytest.fixture
+def network(tmp_path, monkeypatch):
+    """Config and checkpoint of a network with a block, and pictures where the config looks."""
+    monkeypatch.setenv("NLZ_CIFAR10", str(write_mosaics(tmp_path / "cifar")))
+    config = CONFIGS / "cifar/snl_preresnet20_cifar10.py"
+    weights = MODELS.build(Config.fromfile(config).model).state_dict()
+    torch.save(weights, tmp_path / "weights.pth")
+    return str(config), str(tmp_path / "weights.pth")
+
+
+def test_inside(network, tmp_path, monkeypatch, capsys):
+    """A picture by its number in the set, and the same one from a file."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(draw(4, 10, 1)[0][2]).save("two.png")
+    found = []
+    for image in ("2", "two.png"):
+        visualize([*network, "--image", image, "--query", "3", "30", "--out", image[:3]])
+        found.append(json.loads((tmp_path / image[:3] / "numbers.json").read_text())["blocks"])
+    (block,) = found[0]
+    assert block == "backbone.layer1.2.nonlocal_before" and found[0][block]["grid"] == [32, 32]
+    assert found[1][block]["input_distance"] == pytest.approx(
+        found[0][block]["input_distance"], rel=0.05
+    ), "the mosaic's picture is compressed"
+    Image.fromarray(np.zeros((32, 40, 3), np.uint8)).save("wide.png")
+    with pytest.raises(SystemExit):
+        visualize([*network, "--image", "wide.png"])
+    assert "--image: inputs are (32, 40); allowed is size=(32, 32)" in capsys.readouterr().err

@@ -94,7 +94,7 @@ def test_pooled_keys(config):
 @pytest.mark.parametrize("name", TAKES_ORDER)
 @pytest.mark.parametrize("order", [-1, 1.0, "2", None])
 def test_wrong_order(name, order):
-    refuses(ValueError, lambda: make(dict(type=name, order=order)), repr(order), "int >= 0")
+    refuses(ValueError, lambda: make(dict(type=name, order=order)), repr(order), "an int >= ")
 
 
 @pytest.mark.parametrize("name", FILTERS.names())

@@ -9,3 +9,11 @@ def unformatted_configs():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def undrawn_curves():
+    """curves.png after each validation: more than half of what is left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nonlocal_zoo.engine.curves.draw", lambda work_dir: None)
+        yield

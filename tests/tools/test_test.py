@@ -1,5 +1,6 @@
 """tools/test.py as a user runs it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,9 @@ def test_scores_pictures_and_predictions(config, checkpoint, tmp_path):
     validation = read_scalars(checkpoint.parent)[-1]
     assert f"mIoU: {validation['mIoU']:.4f}" in done.stdout
     assert len(list((tmp_path / "shown").glob("*.png"))) == 8
-    predictions = sorted((tmp_path / "out").glob("*.png"))
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert metrics["mIoU"] == pytest.approx(validation["mIoU"])
+    predictions = sorted((tmp_path / "out/predictions").glob("*.png"))
     assert len(predictions) == 8
     assert set(np.unique([np.asarray(Image.open(p)) for p in predictions])) == {0, 1}
 
@@ -57,7 +60,7 @@ def test_a_damaged_checkpoint_is_refused(config, checkpoint, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "x", "--cfg-options", "test_evaluator.type=Other"], "needs an IoUMetric"),
+        (["--out", "x", "--cfg-options", "test_evaluator.type=Other"], "['Other'] writes no"),
         (["--show-dir", "x", "--cfg-options", "visualizer.vis_backends=[]"], "a LocalVisBackend"),
     ],
 )

@@ -1,6 +1,6 @@
 # Blood cells, boxes of three kinds, 240 x 320; the folder comes from NLZ_BCCD. Not all red cells
 # are annotated, which caps the precision.
-_base_ = './detection.py'
+_base_ = './coco_json.py'
 
 data_root = '{{$NLZ_BCCD:data/bccd}}'
 metainfo = dict(
@@ -24,20 +24,14 @@ test_pipeline = [
         type='PackDetInputs',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
-train, val, test = (
-    dict(
-        type='CocoDataset',
-        data_root=data_root,
-        ann_file=f'annotations/{split}.json',
-        data_prefix=dict(img='images/'),
-        metainfo=metainfo,
-        test_mode=split != 'train',
-        pipeline=train_pipeline if split == 'train' else test_pipeline)
-    for split in ('train', 'val', 'test'))
 
-train_dataloader = dict(batch_size=2, num_workers=1, dataset=train)
-val_dataloader = dict(num_workers=1, dataset=val)
-test_dataloader = dict(num_workers=1, dataset=test)
+train_dataloader = dict(
+    dataset=dict(data_root=data_root, metainfo=metainfo, pipeline=train_pipeline))
+val_dataloader = dict(
+    dataset=dict(data_root=data_root, metainfo=metainfo, pipeline=test_pipeline))
+test_dataloader = dict(
+    dataset=dict(data_root=data_root, metainfo=metainfo, pipeline=test_pipeline))
+
 val_evaluator = dict(
     type='CocoMetric',
     metric='bbox',

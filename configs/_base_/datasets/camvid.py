@@ -1,6 +1,6 @@
 # CamVid, 11 classes, 360 x 480. The folder comes from the environment variable NLZ_CAMVID:
 # one setting for train, val and test. What is scored is always the label at full size.
-_base_ = './loaders.py'
+_base_ = './label_maps.py'
 
 data_root = '{{$NLZ_CAMVID:data/camvid}}'
 

@@ -29,5 +29,5 @@ val_dataloader = dict(
     collate_fn=dict(type='default_collate'))
 test_dataloader = val_dataloader
 
-val_evaluator = dict(_delete_=True, type='TopK', topk=(1, 5))
+val_evaluator = dict(type='TopK', topk=(1, 5))
 test_evaluator = val_evaluator

@@ -1,5 +1,5 @@
 # Cityscapes, fine labels, crops of 512 x 1024; the folder comes from NLZ_CITYSCAPES.
-_base_ = './loaders.py'
+_base_ = './label_maps.py'
 
 data_root = '{{$NLZ_CITYSCAPES:data/cityscapes}}'
 

@@ -1,5 +1,5 @@
-# How pictures are read and scored, whatever the set: endless shuffled training, val and test in
-# order. Children say batch sizes, workers and sets.
+# How pictures are read, whatever the set and the task: endless shuffled training, val and test in
+# order. Children say batch sizes, workers, sets and scores.
 train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
@@ -10,6 +10,3 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,6 +1,6 @@
 # Drawn on the fly, nothing to download. One cue and one region to a picture. aAcc is the share of
 # region pixels that are right; all else is 255 and not counted.
-_base_ = './loaders.py'
+_base_ = './label_maps.py'
 
 pipeline = [
     dict(type='LoadImageFromFile'),

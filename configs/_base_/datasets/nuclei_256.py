@@ -2,7 +2,7 @@
 # from NLZ_NUCLEI. Training sees crops of 256 x 256, validation and test whole pictures.
 # COCO's AP counts 100 objects in a picture, and some have 375: "nucleus_precision" is the AP over
 # IoU 0.5 to 0.95 of up to 1000, and so are mAP_50 and mAP_75; mAP is that of the best 100.
-_base_ = './detection.py'
+_base_ = './coco_json.py'
 
 data_root = '{{$NLZ_NUCLEI:data/nuclei_dsb2018}}'
 metainfo = dict(classes=('nucleus', ), palette=[(220, 20, 60)])
@@ -27,36 +27,15 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=1,
     dataset=dict(
-        type='CocoDataset',
         data_root=data_root,
-        ann_file='annotations/train.json',
-        data_prefix=dict(img='images/'),
         metainfo=metainfo,
         filter_cfg=dict(filter_empty_gt=True),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    num_workers=1,
-    dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        ann_file='annotations/val.json',
-        data_prefix=dict(img='images/'),
-        metainfo=metainfo,
-        test_mode=True,
-        pipeline=test_pipeline))
+    dataset=dict(data_root=data_root, metainfo=metainfo, pipeline=test_pipeline))
 test_dataloader = dict(
-    num_workers=1,
-    dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        ann_file='annotations/test.json',
-        data_prefix=dict(img='images/'),
-        metainfo=metainfo,
-        test_mode=True,
-        pipeline=test_pipeline))
+    dataset=dict(data_root=data_root, metainfo=metainfo, pipeline=test_pipeline))
 
 # One for each kind: mmdet gives the scores of classes the same name in both.
 val_evaluator = [

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
 from .columns import IGNORE
+
+COLUMNS = ("pos", "label", "prediction")  # of the points of a cloud
 
 
 @METRICS.register_module()
@@ -24,6 +27,9 @@ class PointMetric(BaseMetric):
         voxel: side in metres; 0.0484 in PointNet++. Voxels are those of a chunk: one that several
             chunks share counts once in each.
         ignore_index: label that is not counted.
+        outfile_prefix: where given, ``<outfile_prefix>.npz`` gets the points of all clouds, one
+            after the other: pos (N, 3) as the network sees them, label, prediction and cloud (its
+            index in the set) (N,).
         collect_device, prefix: see mmengine's BaseMetric.
 
     Source: Dai et al., "ScanNet", CVPR 2017 (voxel accuracy); Qi et al., "PointNet++", NeurIPS
@@ -34,6 +40,7 @@ class PointMetric(BaseMetric):
         self,
         voxel: float = 0.0484,
         ignore_index: int = IGNORE,
+        outfile_prefix: str | None = None,
         collect_device: str = "cpu",
         prefix: str | None = None,
     ) -> None:
@@ -41,30 +48,33 @@ class PointMetric(BaseMetric):
         if voxel <= 0:
             raise ValueError(f"voxel={voxel}; allowed: > 0")
         self.voxel, self.ignore_index = voxel, ignore_index
+        self.outfile_prefix = outfile_prefix
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
-        """Keeps the confusions of each cloud: (2, K, K), labels by predictions."""
+        """Keeps the confusions of each cloud, (2, K, K), labels by predictions.
+
+        And the cloud itself, where it is to be written.
+        """
         classes = len(self.dataset_meta["classes"])
         for sample in data_samples:
-            pos, label, prediction = (
-                np.asarray(sample[key]) for key in ("pos", "label", "prediction")
-            )
+            cloud = {key: np.asarray(sample[key]) for key in COLUMNS}
+            pos, label, prediction = cloud.values()
             counted = label != self.ignore_index
             pos, label, prediction = pos[counted], label[counted], prediction[counted]
             cells = np.floor(pos / self.voxel).astype(np.int64)
             first = np.unique(cells, axis=0, return_index=True)[1]
-            self.results.append(
-                np.stack(
-                    [
-                        confusion(label, prediction, classes),
-                        confusion(label[first], prediction[first], classes),
-                    ]
-                )
-            )
+            counts = [
+                confusion(label, prediction, classes),
+                confusion(label[first], prediction[first], classes),
+            ]
+            self.results.append((np.stack(counts), cloud if self.outfile_prefix else None))
 
-    def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """The scores above."""
-        points, voxels = np.sum(results, axis=0)
+        counts, clouds = zip(*results, strict=True)
+        if self.outfile_prefix:
+            self._write(clouds)
+        points, voxels = np.sum(counts, axis=0)
         right = np.diag(points)
         with np.errstate(invalid="ignore", divide="ignore"):
             iou = 100 * right / (points.sum(0) + points.sum(1) - right)
@@ -75,6 +85,13 @@ class PointMetric(BaseMetric):
         named = zip(self.dataset_meta["classes"], iou, strict=True)
         scores |= {f"IoU/{name}": value for name, value in named if value == value}
         return {name: float(value) for name, value in scores.items()}
+
+    def _write(self, clouds: Sequence[dict[str, np.ndarray]]) -> None:
+        path = Path(f"{self.outfile_prefix}.npz")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {key: np.concatenate([cloud[key] for cloud in clouds]) for key in COLUMNS}
+        sizes = [len(cloud["label"]) for cloud in clouds]
+        np.savez_compressed(path, **columns, cloud=np.repeat(np.arange(len(clouds)), sizes))
 
 
 def confusion(label: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:

@@ -5,15 +5,11 @@ A module here with a ``TABLE`` is found by its name: ``python tools/published.py
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
-from nonlocal_zoo.registry import choose
-
+from ..modules import Modules
 from .base import PaperTable, Quoted, Setting
 
-SHARED = {"base", "report", "command"}
-NAMES = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in SHARED]
+TABLES = Modules("table", __name__, __path__, shared={"base", "report", "command"})
+NAMES = TABLES.names
 
 
 def get_table(name: str) -> PaperTable:
@@ -22,8 +18,7 @@ def get_table(name: str) -> PaperTable:
     Raises:
         UnknownNameError: there is none; the near ones are named.
     """
-    choose("table", name, NAMES)
-    return importlib.import_module(f"{__name__}.{name}").TABLE
+    return TABLES.get(name).TABLE
 
 
 __all__ = ["NAMES", "PaperTable", "Quoted", "Setting", "get_table"]

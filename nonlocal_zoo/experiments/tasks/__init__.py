@@ -1,19 +1,23 @@
-"""What experiments know of a task: a file each, found by its name, with a class ``Task`` in it.
-
-A task's file is imported when it is asked for: each needs packages that the others do not.
-"""
+"""What experiments know of a task: a file each, found by its name, with a class ``Task`` in it."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+from torch import nn
 
-from nonlocal_zoo.registry import choose
+from nonlocal_zoo.registry import UnknownNameError
 
-from .base import Look, Task
+from ..modules import Modules
+from .base import Look, PictureTask, Task
 
-SHARED = {"base", "listening"}
-NAMES = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in SHARED]
+TASKS = Modules("task", __name__, __path__, shared={"base", "listening"})
+NAMES = TASKS.names
+# Of what classes their networks are, by name: to look, none of their packages is needed.
+NETWORKS = {
+    "BaseSegmentor": "segmentation",
+    "BaseDetector": "detection",
+    "ImageClassifier": "classification",
+    "PointNet2": "pointcloud",
+}
 
 
 def get_task(name: str) -> Task:
@@ -22,8 +26,22 @@ def get_task(name: str) -> Task:
     Raises:
         UnknownNameError: there is none; the near ones are named.
     """
-    choose("task", name, NAMES)
-    return importlib.import_module(f"{__name__}.{name}").Task()
+    return TASKS.get(name).Task()
 
 
-__all__ = ["NAMES", "Look", "Task", "get_task"]
+def task_of(model: nn.Module) -> Task:
+    """The task of a network.
+
+    Raises:
+        UnknownNameError: it is of none.
+    """
+    for kind in type(model).__mro__:
+        if kind.__name__ in NETWORKS:
+            return get_task(NETWORKS[kind.__name__])
+    raise UnknownNameError(
+        f"model.type={type(model).__name__!r} is of no task; allowed: what derives from one of "
+        f"{list(NETWORKS)}"
+    )
+
+
+__all__ = ["NAMES", "Look", "PictureTask", "Task", "get_task", "task_of"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.utils.data import Dataset
@@ -66,3 +67,16 @@ class Task(ABC):
     @abstractmethod
     def look(self, model: nn.Module, dataset: Dataset, index: int) -> Look:
         """What ``model`` answers on ``dataset[index]``, and whom a node of it listens to."""
+
+
+class PictureTask(Task):
+    """A task whose samples are pictures."""
+
+    def picture(self, sample: dict) -> np.ndarray:
+        """(H, W, 3) uint8 RGB: what the network gets to see, before it is padded."""
+        bgr = sample["inputs"].permute(1, 2, 0).numpy()
+        return np.ascontiguousarray(bgr[..., ::-1])
+
+    def answer(self, model: nn.Module, sample: dict) -> Any:
+        """What the network says, as its test metrics get it."""
+        return model.test_step(pseudo_collate([sample]))[0]

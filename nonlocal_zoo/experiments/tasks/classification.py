@@ -19,7 +19,7 @@ WHITE, GREEN, RED = (230, 230, 230), (90, 210, 90), (240, 90, 80)
 MIDDLE = np.array([0.5, 0.5])
 
 
-class Task(base.Task):
+class Task(base.PictureTask):
     """Truth and answer are the names of classes; the node asked is in the middle of the picture."""
 
     class_prefix: ClassVar[str] = "top1/"
@@ -27,13 +27,19 @@ class Task(base.Task):
     def shape(self, config: Config) -> tuple[int, ...]:
         return (1, 3, *config.model.size)
 
+    def picture(self, sample: dict) -> np.ndarray:
+        return np.ascontiguousarray(sample["inputs"].permute(1, 2, 0).numpy())
+
+    def answer(self, model: nn.Module, sample: dict) -> dict:
+        return model.test_step(default_collate([sample]))[0]
+
     def look(self, model: nn.Module, dataset: Dataset, index: int) -> base.Look:
         sample = dataset[index]
-        image = np.ascontiguousarray(sample["inputs"].permute(1, 2, 0).numpy())
+        image = self.picture(sample)
         if (times := -(-SIDE // min(image.shape[:2]))) > 1:
             image = cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_NEAREST)
         with watching(model) as seen:
-            answer = model.test_step(default_collate([sample]))[0]
+            answer = self.answer(model, sample)
         best, truth = int(answer["scores"].argmax()), answer["label"]
         names = dataset.metainfo["classes"]
         return base.Look(

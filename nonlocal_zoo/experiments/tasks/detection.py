@@ -30,7 +30,7 @@ class Features(nn.Module):
         return self.detector.extract_feat(x)[-1]
 
 
-class Task(base.Task):
+class Task(base.PictureTask):
     """Pictures are those of the test set; the node asked is the middle of the largest object.
 
     Multiply-adds are those of backbone and neck, which hold the blocks: what the heads do depends
@@ -51,7 +51,7 @@ class Task(base.Task):
 
     def look(self, model: nn.Module, dataset: Dataset, index: int) -> base.Look:
         sample = dataset[index]
-        image = np.ascontiguousarray(sample["inputs"].permute(1, 2, 0).numpy()[..., ::-1])
+        image = self.picture(sample)
         truth = sample["data_samples"].gt_instances
         query = choose_query(truth, image.shape[:2])
         batch = model.data_preprocessor(pseudo_collate([sample]), False)

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
-from mmengine.dataset import pseudo_collate
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -17,18 +16,18 @@ IGNORE = 255
 SMALLEST = 1e-3  # of the picture: a class with less is not worth a query
 
 
-class Task(base.Task):
+class Task(base.PictureTask):
     """Pictures are those of the test set; the node asked is a pixel of its rarest class."""
 
     class_prefix: ClassVar[str] = "IoU/"
 
     def look(self, model: nn.Module, dataset: Dataset, index: int) -> base.Look:
         sample = dataset[index]
-        image = np.ascontiguousarray(sample["inputs"].permute(1, 2, 0).numpy()[..., ::-1])
+        image = self.picture(sample)
         truth = sample["data_samples"].gt_sem_seg.data[0].numpy()
         query = choose_query(truth)
         with watching(model) as seen:
-            answer = model.test_step(pseudo_collate([sample]))[0].pred_sem_seg.data[0].cpu().numpy()
+            answer = self.answer(model, sample).pred_sem_seg.data[0].cpu().numpy()
         palette = np.array(dataset.metainfo["palette"], np.uint8)
         painted = [paint(image, truth, classes, palette) for classes in (truth, answer)]
         size = painted[0].shape[1::-1]

@@ -16,7 +16,7 @@ from ...engine import arguments
 from ...engine.config import ConfigError, load_config
 from .analysis import AffinityReport, BlockReport, analyse
 from .figure import Query, draw
-from .network import Captured, capture, choose_blocks, find_image, load
+from .network import Captured, capture, choose_blocks, find_sample, load, picture_task
 
 DESCRIPTION = (
     "Draws what the non-local blocks of a trained network do to a picture: to whom chosen pixels "
@@ -32,21 +32,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: wrong input.
     """
     parser = argparse.ArgumentParser(description=DESCRIPTION)
-    parser.add_argument("config", help="a config file of a segmentation network")
+    parser.add_argument("config", help="a config file of a network on pictures")
     parser.add_argument("checkpoint", help="a file that train.py wrote, or a state dict")
-    parser.add_argument("--image", required=True, help="a picture, or its number in the test set")
+    parser.add_argument("--image", required=True, help="a picture, or its number in the test set;"
+                        " it is shown as the test pipeline hands it to the network")  # fmt: skip
     parser.add_argument("--block", nargs="+", metavar="NAME",
                         help="which blocks; not needed where there is one")  # fmt: skip
     parser.add_argument("--query", nargs="+", type=int, action="extend", metavar="X Y",
-                        help="pixels (default: three across the middle)")  # fmt: skip
+                        help="pixels of it (default: three across the middle)")  # fmt: skip
     parser.add_argument("--out", default="visualized", type=Path, metavar="DIR")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE")
     args = parser.parse_args(argv)
     with arguments.one_line_errors(parser):
         config = load_config(args.config, args.cfg_options)
         model = load(config, arguments.existing(args.checkpoint))
-        blocks = choose_blocks(model, args.block)
-        captured = capture(model, find_image(model.cfg, args.image), blocks)
+        task, blocks = picture_task(model), choose_blocks(model, args.block)
+        captured = capture(task, model, find_sample(config, args.image), blocks)
         queries = check_queries(args.query, captured)
         args.out.mkdir(parents=True, exist_ok=True)
         numbers = {"image": args.image, "queries": queries, "blocks": {}}

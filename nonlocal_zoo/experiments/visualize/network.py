@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mmcv
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.fileio import get
-from mmengine.registry import DATASETS
-from mmseg.apis import init_model
+from mmengine.dataset import Compose
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import Tensor, nn
 
 from ...blocks import NonLocalBlock
@@ -19,12 +16,13 @@ from ...engine.config import ConfigError
 from ...engine.cpu import adapt
 from ...engine.launch import check_weights, load_plain
 from ...registry import near
+from ..tasks import PictureTask, task_of
 
 
 @dataclass(frozen=True)
 class Captured:
     """Attributes:
-    image: (H, W, 3) uint8, RGB.
+    image: (H, W, 3) uint8, RGB: the picture as the test pipeline hands it to the network.
     inputs: name of a block -> (1, C, h, w), what went into it.
     extent: (height, width) in pixels of the picture that the features cover: those of the picture,
         or more where the network pads it.
@@ -47,11 +45,31 @@ def load(config: Config, checkpoint: str) -> nn.Module:
     adapt(config)
     weights = load_plain(checkpoint)
     weights = weights.get("state_dict", weights)
-    model = init_model(config, device="cpu")
+    init_default_scope(config.get("default_scope", "mmengine"))
+    if "mode" in (config.model.get("test_cfg") or {}):
+        config.model.test_cfg.mode = "whole"
+    model = MODELS.build(config.model)
     check_weights(model, weights, checkpoint)
     model.load_state_dict({name.removeprefix("module."): w for name, w in weights.items()})
-    model.test_cfg = Config(dict(mode="whole"))
-    return model
+    return model.eval()
+
+
+def picture_task(model: nn.Module) -> PictureTask:
+    """The task of a network that sees pictures.
+
+    Raises:
+        ConfigError: it sees something else.
+    """
+    try:
+        task = task_of(model)
+    except LookupError as error:
+        raise ConfigError(str(error)) from None
+    if not isinstance(task, PictureTask):
+        raise ConfigError(
+            f"model.type={type(model).__name__!r} sees no pictures; allowed: a network of "
+            "segmentation, detection or classification"
+        )
+    return task
 
 
 def choose_blocks(model: nn.Module, names: list[str] | None) -> dict[str, NonLocalBlock]:
@@ -71,41 +89,47 @@ def choose_blocks(model: nn.Module, names: list[str] | None) -> dict[str, NonLoc
     return {name: blocks[name] for name in names or blocks}
 
 
-def find_image(config: Config, image: str) -> str:
-    """The path ``image``, or if it is a number the path of that picture of the test set.
-
-    Raises:
-        ConfigError: the set has fewer pictures.
-    """
-    if not image.isdigit():
-        return image
-    dataset = DATASETS.build(config.test_dataloader.dataset)
-    if int(image) >= len(dataset):
-        raise ConfigError(f"--image {image}: the test set has 0 to {len(dataset) - 1}")
-    return dataset.get_data_info(int(image))["img_path"]
-
-
-@torch.no_grad()
-def capture(model: nn.Module, path: str, blocks: dict[str, NonLocalBlock]) -> Captured:
-    """Runs the network on a picture, by the test pipeline of its config.
+def find_sample(config: Config, image: str) -> dict:
+    """What the network gets of the picture ``image``, a path or a number in the test set.
 
     Raises:
         FileNotFoundError: no such picture.
-        ConfigError: a block did not run.
+        ConfigError: the set has fewer pictures.
     """
-    image = mmcv.imfrombytes(get(path), channel_order="rgb")
+    settings = config.test_dataloader.dataset
+    if not image.isdigit():
+        steps = [step for step in settings.pipeline if "LoadAnnotations" not in step["type"]]
+        if "LoadImage" not in steps[0]["type"]:  # a set of arrays
+            steps.insert(0, dict(type="LoadImageFromFile"))
+        return Compose(steps)(dict(img_path=image, gt_label=0))
+    dataset = DATASETS.build(settings)
+    if int(image) >= len(dataset):
+        raise ConfigError(f"--image {image}: the test set has 0 to {len(dataset) - 1}")
+    return dataset[int(image)]
+
+
+@torch.no_grad()
+def capture(
+    task: PictureTask, model: nn.Module, sample: dict, blocks: dict[str, NonLocalBlock]
+) -> Captured:
+    """Runs the network on a sample.
+
+    Raises:
+        ConfigError: the network does not take it, or a block did not run.
+    """
     inputs: dict[str, Tensor] = {}
     hooks = [
-        block.register_forward_pre_hook(lambda _, args, n=name: inputs.setdefault(n, args[0]))
-        for name, block in blocks.items()
+        layer.register_forward_pre_hook(lambda _, args, n=name: inputs.setdefault(n, args[0]))
+        for name, layer in {**blocks, "": model.backbone}.items()
     ]
-    steps = model.cfg.test_dataloader.dataset.pipeline
-    pipeline = Compose([step for step in steps if step["type"] != "LoadAnnotations"])
-    (sample,) = model.test_step(pseudo_collate([pipeline(dict(img_path=path))]))
-    for hook in hooks:
-        hook.remove()
+    try:
+        task.answer(model, sample)
+    except ValueError as error:
+        raise ConfigError(f"--image: {error}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
     if missing := blocks.keys() - inputs.keys():
         raise ConfigError(f"{sorted(missing)} did not run on this picture")
-    shown, padded = sample.img_shape, sample.metainfo.get("pad_shape", sample.img_shape)
-    extent = tuple(float(a * b / c) for a, b, c in zip(image.shape, padded, shown, strict=False))
-    return Captured(image, inputs, extent)
+    extent = tuple(map(float, inputs.pop("").shape[2:]))
+    return Captured(task.picture(sample), inputs, extent)
