@@ -90,7 +90,7 @@ class Latent(Affinity):
 
         Not if shared, where it takes half the factors anyway and makes them twice as often.
         """
-        batch, dim = len(signal.x) * self.groups, self.send.out_channels // self.groups
+        batch, dim = signal.x.shape[0] * self.groups, self.send.out_channels // self.groups
         if self.receive is None or few_blocks(batch, signal.x.shape[1], dim):
             return None
         send = self._factor(self.send, signal.x, signal.mask)
@@ -116,7 +116,7 @@ class Latent(Affinity):
 
         x = x.to(autocast_dtype(x) or x.dtype)
         nodes = [x] if mask is None else [x, mask]
-        batch, dim = len(x) * self.groups, projection.out_channels // self.groups
+        batch, dim = x.shape[0] * self.groups, projection.out_channels // self.groups
         return NodeFactor(make, nodes, folded, batch, dim, unit_rows)
 
     @staticmethod
