@@ -14,7 +14,8 @@ from .folded import ChannelNodes, GroupChannels, GroupNodes
 from .grid_average import GridAverage
 from .heat import Heat
 from .low_rank import LowRank
-from .node_factor import NodeFactor, NodeLowRank
+from .node_factor import NodeFactor
+from .node_low_rank import NodeLowRank
 from .relu_sum import ReluSum
 from .resolvent import Resolvent
 from .softmax import Softmax
