@@ -38,8 +38,8 @@ def test_cost_is_that_of_the_formula():
     assert cost.parameters == 4 * 8 * 4 + 3 * 4 + 8
     thin = block_cost(build_block("nl_dot", 8), (1, 8, 40, 30))  # 1200 nodes, 4 gathered ones:
     embeddings, gathered, distributed = 2 * 1200 * 8 * 4, 4 * 1200 * 8, 1200 * 4 * 8
-    weights, degree = 2 * 4 * 8 * 4, 1200 * 4  # of the gathered; of the values' bias
-    assert thin.multiply_adds == embeddings + gathered + distributed + weights + degree
+    weights = 2 * 4 * 8 * 4  # of the gathered
+    assert thin.multiply_adds == embeddings + gathered + distributed + weights
 
 
 def test_cost_leaves_the_block_alone():

@@ -71,16 +71,19 @@ def test_ann_head_needs_dropout():
     | calls its dropout, which is None then
     | NonLocalHead, with anl in it, takes 0
     """
+    from mmengine.registry import DefaultScope
     from mmseg.models.decode_heads import ANNHead
 
     from nonlocal_zoo.adapters.mm.head import NonLocalHead
 
     args = dict(channels=8, num_classes=2, dropout_ratio=0)
-    head = ANNHead(in_channels=(4, 8), in_index=(0, 1), project_channels=4, **args)
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        head = ANNHead(in_channels=(4, 8), in_index=(0, 1), project_channels=4, **args)
     low, high = torch.randn(1, 4, 8, 8), torch.randn(1, 8, 8, 8)
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):
         head([low, high])
-    ours = NonLocalHead(in_channels=8, block=dict(name="anl"), **args).eval()
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        ours = NonLocalHead(in_channels=8, block=dict(name="anl"), **args).eval()
     assert ours([high]).shape == (1, 2, 8, 8)
 
 
