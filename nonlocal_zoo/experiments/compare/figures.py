@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def draw_leaderboard(lines: list[Line], metric: str, path: Path) -> None:
     for place, numbers in places.items():
         text = ", ".join(map(str, numbers))
         right.annotate(text, place, (5, 3), textcoords="offset points", fontsize=9)
-    names = [f"{line.entry.row.label}  {n}" for n, line in enumerate(lines, 1)]
+    names = [f"{_wrap(line.entry.row.label)}  {n}" for n, line in enumerate(lines, 1)]
     left.set_yticks(range(len(lines)), names, fontsize=9)
     left.set_ylim(len(lines) - 0.5, -0.5)
     left.set_xlim(max(left.get_xlim()[0], -100), min(left.get_xlim()[1], 100))
@@ -78,7 +79,7 @@ def draw_curves(lines: list[Line], cells: list[Cell], plan: Plan, path: Path) ->
                 axis.fill_between(
                     steps, scores.min(0), scores.max(0), color=colour, alpha=0.2, linewidth=0
                 )
-        axis.set_title(label, fontsize=9)
+        axis.set_title(_wrap(label), fontsize=9)
         axis.grid(alpha=0.3)
     for axis in axes[len(others) :]:
         axis.set_visible(False)
@@ -115,7 +116,7 @@ def draw_classes(lines: list[Line], plan: Plan, path: Path) -> None:
         axis.text(column, row, "" if np.isnan(value) else f"{value:+.1f}", ha="center",
                   va="center", fontsize=8, color="white" if dark else "black")  # fmt: skip
     axis.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=9)
-    axis.set_yticks(range(len(shown)), [line.entry.row.label for line in shown], fontsize=9)
+    axis.set_yticks(range(len(shown)), [_wrap(line.entry.row.label) for line in shown], fontsize=9)
     score = plan.get_task().class_prefix.strip("/_")
     axis.set_title(
         f"{score} of each class minus that of none, points, mean over seeds", fontsize=10
@@ -128,3 +129,8 @@ def _class_difference(line: Line, none: Line, name: str) -> float:
     ours, theirs = line.classes.get(name, {}), none.classes[name]
     pairs = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     return float(np.mean(pairs)) if pairs else math.nan
+
+
+def _wrap(label: str) -> str:
+    """A label in lines that leave room for the picture."""
+    return textwrap.fill(label, 36)
