@@ -6,10 +6,9 @@ from torch import Tensor
 
 from ..layers import Epilogue, Projection
 from ..operators import Choice, GraphOperator
+from ..operators.choice import Way, cheapest
 from ..precision import cast
 from .values import Values, evaluate
-
-Way = tuple[str, int, int]  # name, multiply-adds and numbers, as in Choice
 
 
 def sandwich(
@@ -25,7 +24,7 @@ def sandwich(
         return last.product(operator.matmul(evaluate(z)), epilogue)
     distribute, gather = factors
     few = _gather(gather, z)
-    if not _first(weights_before(distribute, last)):
+    if cheapest(*weights_before(distribute, last)) != 0:
         return last.product(distribute.matmul(few), epilogue)
     weight, bias = epilogue.fold(last.weight, last.bias)
     few = few @ cast(weight, few.dtype).mT
@@ -33,17 +32,12 @@ def sandwich(
 
 
 def _gather(gather: GraphOperator, z: Tensor | Values) -> Tensor:
-    if not isinstance(z, Values) or not z.linear or not _first(values_after(gather, z)):
+    if not isinstance(z, Values) or not z.linear or cheapest(*values_after(gather, z)) != 0:
         return gather.matmul(evaluate(z))
     few = gather.matmul(z.input())
     few = few @ cast(z.projection.weight, few.dtype).mT
     bias = z.projection.bias
     return few if bias is None else few + cast(gather.degree() * bias, few.dtype)
-
-
-def _first(ways: tuple[Way, Way]) -> bool:
-    """Whether the first one runs: Choice.of says the same, to be read."""
-    return ways[0][1] <= ways[1][1]
 
 
 def values_after(gather: GraphOperator, z: Values) -> tuple[Way, Way]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+Way = tuple[str, int, int]  # name, multiply-adds and numbers, as in Choice
+
 
 class Choice(NamedTuple):
     """One way.
@@ -21,8 +23,13 @@ class Choice(NamedTuple):
     chosen: bool
 
     @staticmethod
-    def of(*ways: tuple[str, int, int]) -> tuple[Choice, ...]:
-        """All ways; the one with the fewest multiply-adds is chosen, on a tie the first."""
-        costs = [way[1] for way in ways]
-        cheapest = costs.index(min(costs))
-        return tuple(Choice(*way, k == cheapest) for k, way in enumerate(ways))
+    def of(*ways: Way) -> tuple[Choice, ...]:
+        """All ways, the ``cheapest`` chosen."""
+        best = cheapest(*ways)
+        return tuple(Choice(*way, k == best) for k, way in enumerate(ways))
+
+
+def cheapest(*ways: Way) -> int:
+    """The index of the way that runs: the fewest multiply-adds, on a tie the first."""
+    costs = [way[1] for way in ways]
+    return costs.index(min(costs))
