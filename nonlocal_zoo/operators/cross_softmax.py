@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ..precision import at_least_float32, without_autocast
-from ..tracing import known_size
+from ..tracing import known_sizes
 from .chain import chain_matmul
 from .criss_cross import CrissCross, cross_sums
 from .softmax import Softmax
@@ -89,7 +89,7 @@ class CrossSoftmax(Softmax):
 
     @property
     def _entries(self) -> int:
-        height, width = map(known_size, self.grid)
+        height, width = known_sizes(self.grid)
         return height * width * (height + width)
 
 

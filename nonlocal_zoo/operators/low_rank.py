@@ -114,9 +114,14 @@ class LowRank(GraphOperator):
     def low_rank(self) -> LowRank:
         return self
 
+    @property
+    def thin(self) -> bool:
+        """Whether a matrix of the rank's size is smaller than A itself."""
+        return self.left.shape[2] < known_size(self.left.shape[1])
+
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
         """L and K R', where they are thin."""
-        if self.left.shape[2] >= known_size(self.left.shape[1]):
+        if not self.thin:
             return None
         gather = Dense(self.right.mT)
         return Dense(self.left), gather if self.core is None else Dense(self.core).after(gather)

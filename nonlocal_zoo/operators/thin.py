@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..precision import at_least_float32
-from ..tracing import known_size
 from .base import GraphOperator
 from .chain import chain_matmul
 from .dense import Dense
@@ -46,14 +45,9 @@ def _balanced(operator: LowRank) -> tuple[Tensor, Tensor, Tensor]:
     return left, left_length.mT * operator.core_matrix().to(left.dtype) * right_length, right
 
 
-def _wide(operator: LowRank) -> bool:
-    """Whether the small matrix is not smaller than A itself."""
-    return operator.left.shape[2] >= known_size(operator.shape[1])
-
-
 def resolvent(operator: LowRank, a: Tensor, symmetric: bool) -> GraphOperator:
     """(I - a A)^(-1) = I + L (I - a X)^(-1) a K R' (Woodbury)."""
-    if _wide(operator):
+    if not operator.thin:
         return Dense(operator.to_dense(), symmetric).resolvent(a)
     left, core, right = _balanced(operator)
     small = chain_matmul(core, right.mT, left)
@@ -65,7 +59,7 @@ def resolvent(operator: LowRank, a: Tensor, symmetric: bool) -> GraphOperator:
 
 def heat(operator: LowRank, t: Tensor, symmetric: bool) -> GraphOperator:
     """exp(-t (I - A)) = e^(-t) I + L F(t) K R', F(t) = e^(-t) (e^(t X) - I) X^(-1)."""
-    if _wide(operator):
+    if not operator.thin:
         return Dense(operator.to_dense(), symmetric).heat(t)
     left, core, right = _balanced(operator)
     kernel = decayed_phi(chain_matmul(core, right.mT, left), t) @ core
