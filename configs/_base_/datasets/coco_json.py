@@ -16,9 +16,4 @@ val_dataloader = dict(
         data_prefix=dict(img='images/'),
         test_mode=True))
 test_dataloader = dict(
-    num_workers=1,
-    dataset=dict(
-        type='CocoDataset',
-        ann_file='annotations/test.json',
-        data_prefix=dict(img='images/'),
-        test_mode=True))
+    val_dataloader, dataset=dict(val_dataloader['dataset'], ann_file='annotations/test.json'))
