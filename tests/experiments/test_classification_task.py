@@ -13,6 +13,7 @@ from PIL import Image
 
 pytest.importorskip("submitit")
 pytest.importorskip("mmseg")
+from quick_configs import unformatted_configs  # noqa: F401
 from small_pictures import draw, write_mosaics
 
 import nonlocal_zoo.datasets
@@ -91,7 +92,6 @@ def test_names_fit_their_plate():
 def test_a_comparison(tmp_path, monkeypatch, capsys):
     """The config of the repository on eight pictures: scores, classes, pictures, report."""
     monkeypatch.setenv("NLZ_CIFAR10", str(write_mosaics(tmp_path / "cifar", files=1)))
-    monkeypatch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
     config = str(CONFIGS / "cifar/compare_preresnet20_cifar10.py")
     options = ["train_cfg.max_iters=1", "train_cfg.val_interval=1", "compare.pictures=[0,1]",
                "model.backbone.depth=8", "train_dataloader.batch_size=2"]  # fmt: skip
