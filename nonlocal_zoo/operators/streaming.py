@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..precision import without_autocast
 from ..tracing import for_onnx, takes_own_operators
+from .wide_attention import wide, wide_attend
 
 SCORES_AT_ONCE = 2**22  # scores of one graph that may be in memory together: 16 MiB in float32
 FEW = 4  # blocks, up to which what could be made again is kept: that is faster
@@ -55,8 +56,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     """softmax_j(q_i . k_j) v_j: (B, N, d), (B, M, d), (B, M, C) -> (B, N, C).
 
     The scale belongs into ``query``. ``mask`` (B, M) is True for the keys to keep.
-    Streams through torch's fused attention; zero columns change no score.
+    Streams through torch's fused attention, in which zero columns change no score; on a CPU in
+    blocks of rows where those would be many.
     """
+    at_once = rows_at_once(1, key.shape[1])
+    if mask is None and wide(query, value, at_once):
+        return wide_attend(query, key, value, at_once)
     width = max(query.shape[-1], value.shape[-1])
     keep = None if mask is None else mask[:, None, None, :]
     out = F.scaled_dot_product_attention(

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
-from torch.autograd import gradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
+from nonlocal_zoo.operators import streaming
 from nonlocal_zoo.operators.streaming import attend, logsumexp
+from nonlocal_zoo.operators.wide_attention import wide, wide_attend
 from nonlocal_zoo.testing import (
     assert_near,
     assert_no_square,
@@ -37,7 +39,7 @@ def test_logsumexp(scores, bias, mask):
 
 
 @pytest.mark.parametrize("mask", [None, MASK])
-@pytest.mark.parametrize("width", [1, 3, 8])
+@pytest.mark.parametrize("width", [1, 3, 8, 140])
 def test_attend(width, mask):
     query, key, value = randn(2, 7, 3), randn(2, 5, 3), randn(2, 5, width)
     weights = torch.einsum("bnd,bmd->bnm", query, key).exp()
@@ -47,6 +49,40 @@ def test_attend(width, mask):
     assert_near(attend(query, key, value, mask), expected)
     inputs = [t.requires_grad_() for t in (query, key, value)]
     assert gradcheck(lambda q, k, v: attend(q, k, v, mask), inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 100])
+def test_wide_attention(at_once):
+    sizes = (2, 7, 3), (2, 5, 3), (2, 5, 4)
+    query, key, value = (randn(*size).requires_grad_() for size in sizes)
+    weights = torch.einsum("bnd,bmd->bnm", query, key).exp()
+    expected = weights @ value / weights.sum(2, keepdim=True)
+    assert_near(wide_attend(query, key, value, at_once), expected)
+    assert gradcheck(lambda q, k, v: wide_attend(q, k, v, at_once), (query, key, value))
+    assert gradgradcheck(lambda q, k, v: wide_attend(q, k, v, at_once), (query, key, value))
+    constant = query.detach()
+    assert gradgradcheck(lambda k, v: wide_attend(constant, k, v, at_once), (key, value))
+
+
+def test_wide_attention_of_large_scores():
+    query, key, value = 1e3 * torch.randn(1, 6, 2), torch.randn(1, 6, 2), torch.randn(1, 6, 3)
+    expected = (query @ key.mT).double().softmax(2) @ value.double()
+    assert_near(wide_attend(query, key, value, 2), expected, tolerance=1e-3)
+
+
+def test_wide_attention_keeps_a_block_of_scores(monkeypatch):
+    """And runs where the fused kernel would pad keys to the width of the values."""
+    nodes, block = 512, 16
+    query, key = (torch.randn(1, nodes, 4, requires_grad=True) for _ in range(2))
+    value = torch.randn(1, nodes, 136, requires_grad=True)
+    assert wide(query, value, 256) and not wide(query, value, 255)
+    assert not wide(query, value[..., :135], 256) and not wide(query.half(), value.half(), 256)
+    numbers = largest_allocation(lambda: wide_attend(query, key, value, block).sum().backward())
+    assert numbers == value.numel() > block * nodes
+    monkeypatch.setattr(streaming, "SCORES_AT_ONCE", 256 * nodes)
+    assert largest_allocation(lambda: attend(query, key, value)) == 256 * nodes, "a block"
+    monkeypatch.setattr(streaming, "SCORES_AT_ONCE", 255 * nodes)
+    assert largest_allocation(lambda: attend(query, key, value)) == value.numel(), "padded keys"
 
 
 def test_nothing_square_is_made():

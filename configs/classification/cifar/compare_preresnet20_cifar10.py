@@ -1,7 +1,7 @@
 # For tools/compare.py: the short schedule, 1500 batches of 32, at half the width: about two minutes
-# of a CPU core. Scores are those of the test pictures after so short a run, and no more. The place is
-# in the second stage, 16 channels and 256 pixels: with the first one's 1024 a softmax block costs
-# more than the network.
+# of a CPU core. Scores are those of the test pictures after so short a run, and no more. The place
+# is in the second stage, 16 channels and 256 pixels: with the first one's 1024 a softmax block
+# costs more than the network.
 _base_ = './none_preresnet20_cifar10_short.py'
 compare = dict(
     task='classification',

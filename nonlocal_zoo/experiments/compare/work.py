@@ -28,9 +28,7 @@ from .manifest import commit
 from .place import plan_of
 
 
-def run(
-    folder: str, launcher: str = "none", processes: int = 1, threads: int | None = None
-) -> str:
+def run(folder: str, launcher: str = "none", processes: int = 1, threads: int | None = None) -> str:
     """Finishes the cell in ``folder``, from its last checkpoint if there is one.
 
     Two of them on one cell are one after the other; the second finds it finished.
