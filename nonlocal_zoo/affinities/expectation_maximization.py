@@ -71,7 +71,9 @@ class ExpectationMaximization(Affinity):
         means = chain_matmul(x.mT, columns)  # (B, C, K)
         if self.training:
             self._remember(l2_normalize(means.detach(), dim=1))
-        return LowRank(shares, columns * inverse_length(means, dim=1), nonnegative=True)
+        inverse = inverse_length(means, dim=1)
+        gathered = signal.x, (means * inverse).mT
+        return LowRank(shares, columns * inverse, nonnegative=True, gathered=gathered)
 
     @staticmethod
     def _shares(x: Tensor, bases: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor]:

@@ -72,7 +72,7 @@ class Latent(Affinity):
 
     def _formed(self, signal: GraphSignal) -> GraphOperator:
         """The lengths stay beside the factors, which are the largest tensors here."""
-        x = GroupChannels.split(signal.x, self.groups)
+        x, gathered = GroupChannels.split(signal.x, self.groups), None
         if self.receive is None:
             send = receive = self._kernels(signal, self.send(signal.x, signal.mask))
             rows = columns = inverse_length(receive, dim=2)
@@ -81,9 +81,9 @@ class Latent(Affinity):
             psi = signal.project(self.receive, self.send)
             receive, send = (self._kernels(signal, part) for part in psi)
             rows, columns = inverse_length(receive, dim=2), None
-            core = self._graph(chain_matmul(send.mT, x.to(send.dtype)))
-            core = core * inverse_length(send, dim=1)
-        return Scaled(LowRank(receive, send, core), rows, columns)
+            latent = chain_matmul(send.mT, x.to(send.dtype))
+            core, gathered = self._graph(latent) * inverse_length(send, dim=1), (x, latent)
+        return Scaled(LowRank(receive, send, core, gathered=gathered), rows, columns)
 
     def _in_blocks(self, signal: GraphSignal) -> GraphOperator | None:
         """The same without whole factors, where these are large.
@@ -97,9 +97,10 @@ class Latent(Affinity):
         receive = self._factor(self.receive, signal.receivers, signal.mask, unit_rows=True)
         if send is None or receive is None:
             return None
-        x = at_least_float32(GroupChannels.split(signal.x, self.groups))
-        latent, inverse = send.gather_first(x)
-        return NodeLowRank(receive, self._graph(latent) * inverse, send)
+        x = GroupChannels.split(signal.x, self.groups)
+        latent, inverse = send.gather_with_lengths(at_least_float32(x))
+        core = self._graph(latent) * inverse
+        return NodeLowRank(receive, core, send, gathered=(x, latent))
 
     def _factor(
         self, projection: Projection, x: Tensor, mask: Tensor | None, unit_rows: bool = False

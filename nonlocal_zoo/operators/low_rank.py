@@ -11,6 +11,7 @@ from .base import Cost, GraphOperator
 from .chain import chain_matmul, chain_ways, cheapest_order
 from .choice import Choice
 from .dense import Dense
+from .known import Known
 
 
 class LowRank(GraphOperator):
@@ -24,6 +25,7 @@ class LowRank(GraphOperator):
         right: R.
         core: K; None means the identity (r = s).
         symmetric, nonnegative, bounded: what the caller knows of A.
+        gathered: (x, R' x), where the caller had to multiply that: A x starts from it.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class LowRank(GraphOperator):
         symmetric: bool = False,
         nonnegative: bool = False,
         bounded: bool = False,
+        gathered: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         ranks = (left.shape[2], right.shape[2]) if core is None else tuple(core.shape[1:])
         if (
@@ -48,6 +51,7 @@ class LowRank(GraphOperator):
         self.left, self.core, self.right = left, core, right
         self._joint: Tensor | None = None
         self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
+        self.gathered = gathered
 
     @classmethod
     def of_joint(cls, joint: Tensor, nonnegative: bool = False) -> LowRank:
@@ -80,7 +84,10 @@ class LowRank(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return self._multiply(*self._chain(), rhs, dtype=dtype)
+        *others, right = self._chain()
+        if self.gathered is not None and self.gathered[0] is rhs:
+            return self._multiply(*others, self.gathered[1], dtype=dtype)
+        return self._multiply(*others, right, rhs, dtype=dtype)
 
     @staticmethod
     def _multiply(*chain: Tensor, dtype: torch.dtype) -> Tensor:
@@ -105,7 +112,7 @@ class LowRank(GraphOperator):
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         if rows.shape[1] == columns.shape[1] == 1:  # numbers: the core takes them, factors stay
             core = (rows * columns * self.core_matrix()).to(self.dtype)
-            return LowRank(self.left, self.right, core)
+            return LowRank(self.left, self.right, core, gathered=self.gathered)
         left = (rows * self.left).to(self.dtype)
         if self.right is self.left and rows is columns:
             return LowRank(left, left, self.core)
@@ -123,7 +130,9 @@ class LowRank(GraphOperator):
         """L and K R', where they are thin."""
         if not self.thin:
             return None
-        gather = Dense(self.right.mT)
+        gather: GraphOperator = Dense(self.right.mT)
+        if self.gathered is not None:
+            gather = Known(gather, *self.gathered)
         return Dense(self.left), gather if self.core is None else Dense(self.core).after(gather)
 
     def symmetrize(self) -> GraphOperator:

@@ -38,7 +38,6 @@ class NodeFactor:
     ) -> None:
         self.make, self.nodes, self.whole, self.batch, self.rank = make, nodes, whole, batch, rank
         self.unit_rows = unit_rows
-        self._first: tuple[Tensor, Tensor] | None = None
 
     @property
     def size(self) -> int:
@@ -62,18 +61,12 @@ class NodeFactor:
 
     def gather(self, rhs: Tensor) -> Tensor:
         """F' rhs: (B', N, C) -> (B', r, C)."""
-        if self._first is not None and self._first[0] is rhs:
-            return self._first[1]
         return self._gather(rhs, lambda factor: [])
 
-    def gather_first(self, rhs: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, remembered for when it is asked again, and 1 / (the lengths of F's columns).
-
-        (B', N, C) -> (B', r, C), (B', 1, r).
-        """
+    def gather_with_lengths(self, rhs: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and 1 / (the lengths of F's columns): (B', r, C), (B', 1, r)."""
         gathered = self._gather(rhs, lambda factor: [factor.square().sum(1).unsqueeze(2)])
         product, squares = gathered.split([rhs.shape[2], 1], dim=2)
-        self._first = (rhs, product)
         return product, squares.mT.clamp(min=FLOOR**2).rsqrt()
 
     def _gather(self, rhs: Tensor, more: Callable[[Tensor], list[Tensor]]) -> Tensor:

@@ -21,12 +21,19 @@ class NodeLowRank(GraphOperator):
         core: K (B, r, s).
         right: R.
         nonnegative: what the caller knows of A.
+        gathered: (x, R' x), see LowRank.
     """
 
     def __init__(
-        self, left: NodeFactor, core: Tensor, right: NodeFactor, nonnegative: bool = False
+        self,
+        left: NodeFactor,
+        core: Tensor,
+        right: NodeFactor,
+        nonnegative: bool = False,
+        gathered: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         self.left, self.core, self.right, self.nonnegative = left, core, right, nonnegative
+        self.gathered = gathered
 
     @property
     def shape(self) -> torch.Size:
@@ -45,7 +52,9 @@ class NodeLowRank(GraphOperator):
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         if dtype == torch.float16:  # as LowRank
             dtype = torch.float32
-        few = chain_matmul(self.core.to(dtype), self.right.gather(rhs.to(dtype)).to(dtype))
+        known = self.gathered is not None and self.gathered[0] is rhs
+        gathered = self.gathered[1] if known else self.right.gather(rhs.to(dtype))
+        few = chain_matmul(self.core.to(dtype), gathered.to(dtype))
         return self.left.distribute(few).to(dtype)
 
     def transpose(self) -> GraphOperator:
@@ -53,7 +62,8 @@ class NodeLowRank(GraphOperator):
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         if rows.shape[1] == columns.shape[1] == 1:  # numbers: the core takes them
-            return NodeLowRank(self.left, (rows * columns * self.core).to(self.dtype), self.right)
+            core = (rows * columns * self.core).to(self.dtype)
+            return NodeLowRank(self.left, core, self.right, gathered=self.gathered)
         return super().scale(rows, columns)
 
     def low_rank(self) -> LowRank:

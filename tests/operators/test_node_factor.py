@@ -73,15 +73,14 @@ def test_in_blocks(size, total):
     assert gradcheck(lambda x, w: blocks(x, y.detach(), w), (x, weight.detach()))
 
 
-def test_gather_first():
-    """The product of what it was asked first, of nothing else; and lengths of zero columns."""
+def test_gather_with_lengths():
+    """Also of zero columns."""
     x, rhs, weight = randn(2, 7, 3), randn(2, 7, 2), randn(3, RANK)
     factor = NodeFactor(lambda x, w: (x @ w).relu() * (torch.arange(4) < 3), [x], [weight], 2, RANK)
     whole = factor.form()
     with small_score_blocks(16 * 3 * 2 * RANK):
-        product, inverse = factor.gather_first(rhs)
-        for features in (rhs, rhs * 2):
-            assert_near(factor.gather(features), whole.mT @ features)
+        product, inverse = factor.gather_with_lengths(rhs)
+        assert_near(factor.gather(rhs), whole.mT @ rhs)
     assert_near(product, whole.mT @ rhs)
     lengths = (whole * whole).sum(1, keepdim=True).sqrt().clamp(min=1e-12)
     assert_near(inverse * lengths, torch.ones(2, 1, RANK))

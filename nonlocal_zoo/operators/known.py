@@ -1,0 +1,33 @@
+"""An operator of which a product is known."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from .base import Cost, GraphOperator
+from .derived import Derived
+
+
+class Known(Derived):
+    """A, with one product A x that whoever made A had to multiply.
+
+    Args:
+        operator: A.
+        x: the very tensor; an equal one is multiplied again.
+        product: A x.
+    """
+
+    def __init__(self, operator: GraphOperator, x: Tensor, product: Tensor) -> None:
+        self.operator, self.x, self.product = operator, x, product
+
+    def matmul(self, rhs: Tensor) -> Tensor:
+        return self.product.clone() if rhs is self.x else self.operator.matmul(rhs)
+
+    def degree(self) -> Tensor:
+        return self.operator.degree()
+
+    def transpose(self) -> GraphOperator:
+        return self.operator.transpose()
+
+    def cost(self, channels: int) -> Cost:
+        return self.operator.cost(channels)
