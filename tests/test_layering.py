@@ -17,7 +17,7 @@ ORDER = (
     ("affinities", "filters"),  # do not know each other
     ("blocks",),
     ("references",),
-    ("tables", "doctor", "seal"),
+    ("tables", "doctor", "seal", "atomic"),
     ("adapters",),
     ("networks",),
     ("datasets",),

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import torch  # noqa: E402
 from deployment import CASES, REFUSED, WAYS, prove  # noqa: E402
 
-from nonlocal_zoo.experiments.files import write_or_check  # noqa: E402
+from nonlocal_zoo.experiments.pages import write_or_check  # noqa: E402
 from nonlocal_zoo.tables import to_markdown  # noqa: E402
 
 PAGE = ROOT / "docs" / "deployment.md"

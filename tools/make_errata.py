@@ -7,7 +7,7 @@ import ast
 import sys
 from pathlib import Path
 
-from nonlocal_zoo.experiments.files import write_or_check
+from nonlocal_zoo.experiments.pages import write_or_check
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests" / "errata"

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from nonlocal_zoo.experiments.benchmark.readme import speed_table
-from nonlocal_zoo.experiments.files import write_or_check
+from nonlocal_zoo.experiments.pages import write_or_check
 from nonlocal_zoo.tables import HEADER, block_rows, to_markdown
 
 ROOT = Path(__file__).parents[1]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
+
+from nonlocal_zoo.atomic import replacing
 
 
 @METRICS.register_module()
@@ -62,10 +63,9 @@ class TopK(BaseMetric):
         return metrics
 
     def _write(self, labels: np.ndarray, predictions: np.ndarray) -> None:
-        path = Path(f"{self.outfile_prefix}.csv")
-        path.parent.mkdir(parents=True, exist_ok=True)
         names = self.dataset_meta["classes"]
-        with path.open("w", newline="") as file:
+        path = f"{self.outfile_prefix}.csv"
+        with replacing(path) as unfinished, unfinished.open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["index", "label", "prediction"])
             for index, (label, prediction) in enumerate(zip(labels, predictions, strict=True)):

@@ -8,9 +8,9 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from nonlocal_zoo import atomic
 from nonlocal_zoo.registry import check_arguments, parameters_of
 
-from .disk import AtomicBackend
 from .errors import RunError
 from .work_dir import standing
 
@@ -78,7 +78,7 @@ class AtomicCheckpointHook(CheckpointHook):
             )
             if is_main_process():
                 last = os.path.join(runner.work_dir, "last_checkpoint")
-                AtomicBackend().put_text(self.last_ckpt, last)
+                atomic.write(last, self.last_ckpt)
         except OSError as error:
             raise RunError(
                 f"iteration {runner.iter + 1}: the checkpoint could not be written: {error}. "

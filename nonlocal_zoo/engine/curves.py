@@ -1,6 +1,5 @@
 """Learning curves, drawn from what mmengine logs anyway."""
 
-import io
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from mmengine.hooks import Hook, LoggerHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from .disk import AtomicBackend
+from nonlocal_zoo import atomic
 
 LOGS = "*/vis_data/scalars.json"  # LocalVisBackend: one folder, named by the time, for each start
 START = "started_at_iter"
@@ -72,10 +71,9 @@ def draw(work_dir: str | Path) -> Path:
         if lines:
             axis.legend(fontsize="small")
     axes[-1].set_xlabel("iteration")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
     path = Path(work_dir) / "curves.png"
-    AtomicBackend().put(picture.getvalue(), path)  # who looks while it trains sees a whole picture
+    with atomic.replacing(path) as unfinished:  # who looks while it trains sees a whole picture
+        figure.savefig(unfinished, format="png", dpi=120)
     return path
 
 

@@ -1,4 +1,4 @@
-"""The local disk, on which a file is whole or not there."""
+"""The local disk for mmengine, on which a file is whole or not there."""
 
 import os
 from collections.abc import Iterator
@@ -6,39 +6,17 @@ from contextlib import contextmanager
 
 from mmengine.fileio import LocalBackend, register_backend
 
+from nonlocal_zoo import atomic
 from nonlocal_zoo.seal import seal
 
 
 @register_backend("atomic")
 class AtomicBackend(LocalBackend):
-    """The local disk, on which a file is whole or not there.
-
-    ``put`` writes to ``<name>.tmp`` in the same folder and renames, which POSIX makes atomic. A
-    killed process leaves at most the .tmp file; the next ``put`` of that name overwrites it.
-    """
+    """The local disk; ``put`` is ``atomic.write``."""
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
-        """Writes ``obj``; until it is all on disk ``filepath`` keeps its old content.
-
-        Raises:
-            OSError: it could not be written (a full disk, no permission).
-        """
-        filepath = os.fspath(filepath)
-        os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
-        unfinished = f"{filepath}.tmp"
-        try:
-            with open(unfinished, "wb") as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())  # the name must not reach the disk before the content
-            os.replace(unfinished, filepath)
-            _sync_folder(filepath)  # nor an older file be removed before this one has its name
-        except BaseException as error:
-            if os.path.lexists(unfinished):
-                os.remove(unfinished)
-            if isinstance(error, OSError):
-                error.filename = error.filename or filepath  # write() and fsync() name none
-            raise
+        """Writes ``obj``. Raises OSError: see ``atomic.write``."""
+        atomic.write(filepath, obj)
 
     @contextmanager
     def removing_last(self) -> Iterator[list[str]]:
@@ -66,13 +44,5 @@ class SealedBackend(AtomicBackend):
     """The atomic backend, for files of torch.save: ``put`` adds their hash, see ``seal``."""
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
-        """Writes ``obj`` with its hash. Raises OSError, ValueError: see AtomicBackend, ``seal``."""
+        """Writes ``obj`` with its hash. Raises OSError, ValueError: ``atomic.write``, ``seal``."""
         super().put(seal(obj), filepath)
-
-
-def _sync_folder(path: str) -> None:
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

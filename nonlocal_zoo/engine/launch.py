@@ -11,9 +11,10 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from nonlocal_zoo import atomic
+
 from . import arguments
 from .cpu import adapt, leave_group
-from .disk import AtomicBackend
 from .errors import ConfigError
 from .history import plain
 from .interrupt import finishing_the_iteration
@@ -104,7 +105,7 @@ def test(argv: Sequence[str] | None = None) -> None:
         metrics = runner.test()
         if args.out and is_main_process():
             text = json.dumps(plain(metrics, "metrics"), indent=1)
-            AtomicBackend().put_text(f"{text}\n", Path(args.out, "metrics.json"))
+            atomic.write(Path(args.out, "metrics.json"), f"{text}\n")
     leave_group()
 
 

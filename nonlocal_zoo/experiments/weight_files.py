@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..atomic import replacing
 from ..seal import damage
-from .files import whole
 
 SAFETENSORS = ".safetensors"
 TORCH = (".pth", ".pt")
@@ -125,7 +125,7 @@ def write_weights(
     path = _known(path)
     if path.exists():
         raise FileExistsError(f"{path} exists; it is not written over")
-    with whole(path) as unfinished:
+    with replacing(path) as unfinished:
         if path.suffix == SAFETENSORS:
             # It refuses tensors that share memory, and views.
             tensors = {key: value.clone().contiguous() for key, value in weights.items()}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
+
+from nonlocal_zoo.atomic import replacing
 
 from .columns import IGNORE
 
@@ -87,11 +88,12 @@ class PointMetric(BaseMetric):
         return {name: float(value) for name, value in scores.items()}
 
     def _write(self, clouds: Sequence[dict[str, np.ndarray]]) -> None:
-        path = Path(f"{self.outfile_prefix}.npz")
-        path.parent.mkdir(parents=True, exist_ok=True)
         columns = {key: np.concatenate([cloud[key] for cloud in clouds]) for key in COLUMNS}
         sizes = [len(cloud["label"]) for cloud in clouds]
-        np.savez_compressed(path, **columns, cloud=np.repeat(np.arange(len(clouds)), sizes))
+        columns["cloud"] = np.repeat(np.arange(len(clouds)), sizes)
+        path = f"{self.outfile_prefix}.npz"
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
+            np.savez_compressed(file, **columns)
 
 
 def confusion(label: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:

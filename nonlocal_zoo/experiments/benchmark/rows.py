@@ -71,7 +71,7 @@ def to_table(rows: list[Row]) -> pd.DataFrame:
 
 
 def read_csv(path: str | os.PathLike) -> pd.DataFrame:
-    """What ``to_table`` gave and ``write_whole`` wrote."""
+    """What ``to_table`` gave and ``atomic.write`` wrote."""
     texts = {f.name: str for f in fields(Row) if f.type == "str"}
     missing = {f.name: ["", "nan"] for f in fields(Row) if f.name not in texts}
     return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing)

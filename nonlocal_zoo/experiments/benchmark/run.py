@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from ..files import write_whole
+from nonlocal_zoo import atomic
+
 from .cases import Case
 from .measure import Options, measure_case
 from .picture import draw
@@ -46,11 +47,11 @@ def run(
 def write(rows: list[Row], folder: Path, name: str, command: str) -> None:
     """The three files, each whole."""
     table = to_table(rows)
-    write_whole(folder / f"{name}.csv", table.to_csv(index=False))
-    write_whole(folder / f"{name}.md", markdown(table, name, command, machine()))
+    atomic.write(folder / f"{name}.csv", table.to_csv(index=False))
+    atomic.write(folder / f"{name}.md", markdown(table, name, command, machine()))
     picture = draw(table)
     if picture is not None:
-        write_whole(folder / f"{name}.png", picture)
+        atomic.write(folder / f"{name}.png", picture)
 
 
 def machine() -> str:

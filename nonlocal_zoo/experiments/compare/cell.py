@@ -12,9 +12,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from nonlocal_zoo import atomic
 from nonlocal_zoo.engine.config import ConfigError
 from nonlocal_zoo.engine.curves import read_scalars
-from nonlocal_zoo.engine.disk import AtomicBackend
 from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 from .budget import Entry
@@ -96,7 +96,7 @@ def make_cells(
         _refuse_another(cell.files.config, text)
     for cell, text in zip(cells, texts, strict=True):
         if not (dry or cell.files.config.exists()):
-            AtomicBackend().put_text(text, cell.files.config)
+            atomic.write(cell.files.config, text)
     return cells
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from nonlocal_zoo.engine.disk import AtomicBackend
+from nonlocal_zoo import atomic
 
 from ..tasks import Look, Task
 
@@ -24,9 +23,8 @@ def write_looks(task: Task, runner: Runner, indices: list[int], path: Path) -> N
         for field, picture in task.look(model, dataset, index)._asdict().items()
         if picture is not None
     }
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    AtomicBackend().put(file.getvalue(), path)
+    with atomic.replacing(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def read_looks(path: Path) -> dict[int, Look]:

@@ -43,20 +43,20 @@ def manifest(config: str, cells: list[Cell]) -> dict[str, Any]:
             name=platform.node(),
             system=platform.platform(),
             cores=os.cpu_count(),
-            threads=torch.get_num_threads(),
             gpus=[torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         ),
-        cells=[
-            dict(
-                block=cell.label,
-                seed=cell.seed,
-                state=cell.state,
-                commit=cell.result["commit"] if cell.state == "finished" else None,
-                device=cell.result["device"] if cell.state == "finished" else None,
-                config_sha256=hashlib.sha256(cell.files.config.read_bytes()).hexdigest(),
-            )
-            for cell in cells
-        ],
+        cells=[_of_cell(cell) for cell in cells],
+    )
+
+
+def _of_cell(cell: Cell) -> dict[str, Any]:
+    result = cell.result if cell.state == "finished" else {}
+    return dict(
+        block=cell.label,
+        seed=cell.seed,
+        state=cell.state,
+        **{key: result.get(key) for key in ("commit", "device", "threads")},
+        config_sha256=hashlib.sha256(cell.files.config.read_bytes()).hexdigest(),
     )
 
 

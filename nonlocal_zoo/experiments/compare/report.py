@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nonlocal_zoo.engine.disk import AtomicBackend
+from nonlocal_zoo import atomic
 
 from .cell import Cell
 from .figures import draw_classes, draw_curves, draw_leaderboard
@@ -48,15 +48,15 @@ def write_report(
     """
     lines = leaderboard(cells, plan)
     record = manifest(config, cells)
-    disk = AtomicBackend()
-    disk.put_text(markdown(lines, plan.metric), work_dir / "leaderboard.md")
-    disk.put_text(comma_separated(lines), work_dir / "leaderboard.csv")
-    disk.put_text(json.dumps(record, indent=2), work_dir / "manifest.json")
+    atomic.write(work_dir / "leaderboard.md", markdown(lines, plan.metric))
+    atomic.write(work_dir / "leaderboard.csv", comma_separated(lines))
+    atomic.write(work_dir / "manifest.json", json.dumps(record, indent=2))
     pictures = {name: work_dir / f"{name}.png" for name in PICTURES}
     for path in pictures.values():
         path.unlink(missing_ok=True)  # what is there at the end is of this run
     _draw(lines, cells, plan, pictures)
-    disk.put_text(_page(lines, failed, plan.metric, record, pictures), work_dir / "report.html")
+    page = _page(lines, failed, plan.metric, record, pictures)
+    atomic.write(work_dir / "report.html", page)
     return lines
 
 

@@ -16,10 +16,10 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size, is_main_process
 
+from nonlocal_zoo import atomic
 from nonlocal_zoo.engine import arguments
 from nonlocal_zoo.engine.cpu import leave_group
 from nonlocal_zoo.engine.curves import read_scalars
-from nonlocal_zoo.engine.disk import AtomicBackend
 from nonlocal_zoo.engine.launch import fit
 
 from .cell import Files
@@ -83,10 +83,11 @@ def work(files: Files, launcher: str) -> None:
             iterations=runner.max_iters,
             seconds_per_iteration=statistics.median(times) if times else None,
             processes=get_world_size(),
+            threads=torch.get_num_threads(),
             device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
             commit=commit(),
         )
-        AtomicBackend().put_text(json.dumps(result, indent=2), files.result)
+        atomic.write(files.result, json.dumps(result, indent=2))
     leave_group()
 
 

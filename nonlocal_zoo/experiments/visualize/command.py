@@ -12,6 +12,7 @@ from mmengine.config import DictAction
 
 import nonlocal_zoo.datasets  # noqa: F401  (registers the sets, and blocks before mmseg)
 
+from ... import atomic
 from ...engine import arguments
 from ...engine.config import ConfigError, load_config
 from .analysis import AffinityReport, BlockReport, analyse
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             draw(report, captured, queries, name, args.out / f"{name}.png")
             numbers["blocks"][name] = to_numbers(report)
             print(args.out / f"{name}.png")
-        (args.out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+        atomic.write(args.out / "numbers.json", json.dumps(numbers, indent=1) + "\n")
         print(args.out / "numbers.json")
 
 
