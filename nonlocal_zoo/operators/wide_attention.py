@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..precision import without_autocast
+
 # The fused kernel of a CPU pads keys and values to the wider of the two; this one writes scores and
 # reads them again. It won where the wider has twice the columns of the other, and so many more.
 WIDER = 128
@@ -22,6 +24,7 @@ def wide(query: Tensor, value: Tensor, at_once: int) -> bool:
     return broad >= 2 * narrow + WIDER and at_once >= QUERIES
 
 
+@without_autocast
 def wide_attend(query: Tensor, key: Tensor, value: Tensor, at_once: int) -> Tensor:
     """softmax_j(q_i . k_j) v_j: (B, N, d), (B, M, d), (B, M, C) -> (B, N, C).
 
@@ -54,24 +57,36 @@ class _WideAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, y, log_sums = ctx.saved_tensors
-        if torch.is_grad_enabled():  # second derivatives: of all scores at once
-            inputs = [x if x.requires_grad else None for x in (query, key, value)]
-            y = (query @ key.mT).softmax(2) @ value
-            wanted = [x for x in inputs if x is not None]
-            found = iter(torch.autograd.grad(y, wanted, grad, create_graph=True))
-            return *(x if x is None else next(found) for x in inputs), None
-        along = torch.linalg.vecdot(grad, y).unsqueeze(2)
-        to_query, to_key, to_value = query.new_empty(query.shape), *map(_zeros, (key, value))
-        whole, rows = (key, value, to_key, to_value), (query, grad, along, log_sums, to_query)
-        for (k, v, to_k, to_v), blocks in _graphs(ctx.at_once, whole, rows):
-            for q, dy, along_rows, sums, to_q in blocks:
-                weights = (q @ k.T).sub_(sums).exp_()
-                to_v.addmm_(weights.T, dy)
-                to_scores = (dy @ v.T).sub_(along_rows).mul_(weights)
-                to_k.addmm_(to_scores.T, q)
-                torch.mm(to_scores, k, out=to_q)
-        return to_query, to_key, to_value, None
+        return *_gradients(grad, ctx.at_once, *ctx.saved_tensors), None
+
+
+@without_autocast
+def _gradients(
+    grad: Tensor,
+    at_once: int,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    y: Tensor,
+    log_sums: Tensor,
+) -> tuple[Tensor | None, ...]:
+    if torch.is_grad_enabled():  # second derivatives: of all scores at once
+        inputs = [x if x.requires_grad else None for x in (query, key, value)]
+        y = (query @ key.mT).softmax(2) @ value
+        wanted = [x for x in inputs if x is not None]
+        found = iter(torch.autograd.grad(y, wanted, grad, create_graph=True))
+        return tuple(x if x is None else next(found) for x in inputs)
+    along = torch.linalg.vecdot(grad, y).unsqueeze(2)
+    to_query, to_key, to_value = query.new_empty(query.shape), *map(_zeros, (key, value))
+    whole, rows = (key, value, to_key, to_value), (query, grad, along, log_sums, to_query)
+    for (k, v, to_k, to_v), blocks in _graphs(at_once, whole, rows):
+        for q, dy, along_rows, sums, to_q in blocks:
+            weights = (q @ k.T).sub_(sums).exp_()
+            to_v.addmm_(weights.T, dy)
+            to_scores = (dy @ v.T).sub_(along_rows).mul_(weights)
+            to_k.addmm_(to_scores.T, q)
+            torch.mm(to_scores, k, out=to_q)
+    return to_query, to_key, to_value
 
 
 def _zeros(x: Tensor) -> Tensor:

@@ -70,6 +70,17 @@ def test_wide_attention_of_large_scores():
     assert_near(wide_attend(query, key, value, 2), expected, tolerance=1e-3)
 
 
+def test_wide_attention_casts_nothing_under_autocast():
+    query, key, value = (torch.randn(1, 6, c, requires_grad=True) for c in (2, 2, 3))
+    gradients = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            y = wide_attend(query, key, value, 4)
+            gradients.append(torch.autograd.grad(y.sum(), (query, key, value)))
+    for plain, under in zip(*gradients, strict=True):
+        assert torch.equal(plain, under)
+
+
 def test_wide_attention_keeps_a_block_of_scores(monkeypatch):
     """And runs where the fused kernel would pad keys to the width of the values."""
     nodes, block = 512, 16

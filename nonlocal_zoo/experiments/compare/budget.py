@@ -98,7 +98,7 @@ def _nearest(added: Callable[[int], int], target: int) -> tuple[int, int]:
     Raises:
         ValueError: nothing depends on them, or the block refuses all of them.
     """
-    if (least := _try_steps(lambda step: added(step))[1]) == added(LIMIT):
+    if (least := _try_steps(added)[1]) == added(LIMIT):
         raise ValueError(f"no inner_channels to choose: it adds {least:,} whatever they are")
 
     def search(step: int) -> tuple[int, int]:
