@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -58,16 +59,12 @@ class _InBlocks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         tensors, wanted = ctx.saved_tensors, ctx.needs_input_grad[4:]
+        if torch.is_grad_enabled():  # second derivatives: all of it, as one block
+            function = partial(_call, function=ctx.function)
+            found = differentiable_gradients(function, tensors, wanted, grad)
+            return None, None, None, None, *found
         indices = [k for k, want in enumerate(wanted) if want]
         found: list[Tensor | None] = [None] * len(tensors)
-        if torch.is_grad_enabled():  # second derivatives: all of it, as one block
-            y = _call(*tensors, function=ctx.function)
-            gradients = torch.autograd.grad(
-                y, [tensors[k] for k in indices], grad, create_graph=True, materialize_grads=True
-            )
-            for k, gradient in zip(indices, gradients, strict=True):
-                found[k] = gradient
-            return None, None, None, None, *found
         for k in indices:
             found[k] = torch.zeros_like(tensors[k])
         for block in _slices(tensors[0], ctx.size):
@@ -81,6 +78,16 @@ class _InBlocks(torch.autograd.Function):
             for k, gradient in zip(indices, gradients, strict=True):
                 (found[k][:, block] if k < ctx.own else found[k]).add_(gradient)
         return None, None, None, None, *found
+
+
+def differentiable_gradients(
+    function: Callable[..., Tensor], tensors: Sequence[Tensor], wanted: Sequence[bool], grad: Tensor
+) -> list[Tensor | None]:
+    """Gradients of function(*tensors) with a graph of their own; None where none is wanted."""
+    leaves = [x for x, want in zip(tensors, wanted, strict=True) if want]
+    y = function(*tensors)
+    found = iter(torch.autograd.grad(y, leaves, grad, create_graph=True, materialize_grads=True))
+    return [next(found) if want else None for want in wanted]
 
 
 def _slices(nodes: Tensor, size: int) -> list[slice]:

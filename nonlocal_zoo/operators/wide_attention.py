@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..precision import without_autocast
+from .blockwise import differentiable_gradients
 
 # The fused kernel of a CPU pads keys and values to the wider of the two; this one writes scores and
 # reads them again. It won where the wider has twice the columns of the other, and so many more.
@@ -57,25 +58,22 @@ class _WideAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return *_gradients(grad, ctx.at_once, *ctx.saved_tensors), None
+        return *_gradients(grad, ctx.at_once, ctx.needs_input_grad[:3], *ctx.saved_tensors), None
 
 
 @without_autocast
 def _gradients(
     grad: Tensor,
     at_once: int,
+    wanted: Sequence[bool],
     query: Tensor,
     key: Tensor,
     value: Tensor,
     y: Tensor,
     log_sums: Tensor,
-) -> tuple[Tensor | None, ...]:
+) -> Sequence[Tensor | None]:
     if torch.is_grad_enabled():  # second derivatives: of all scores at once
-        inputs = [x if x.requires_grad else None for x in (query, key, value)]
-        y = (query @ key.mT).softmax(2) @ value
-        wanted = [x for x in inputs if x is not None]
-        found = iter(torch.autograd.grad(y, wanted, grad, create_graph=True))
-        return tuple(x if x is None else next(found) for x in inputs)
+        return differentiable_gradients(_attention, (query, key, value), wanted, grad)
     along = torch.linalg.vecdot(grad, y).unsqueeze(2)
     to_query, to_key, to_value = query.new_empty(query.shape), *map(_zeros, (key, value))
     whole, rows = (key, value, to_key, to_value), (query, grad, along, log_sums, to_query)
@@ -87,6 +85,10 @@ def _gradients(
             to_k.addmm_(to_scores.T, q)
             torch.mm(to_scores, k, out=to_q)
     return to_query, to_key, to_value
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    return (query @ key.mT).softmax(2) @ value
 
 
 def _zeros(x: Tensor) -> Tensor:
