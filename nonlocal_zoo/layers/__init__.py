@@ -7,17 +7,16 @@ channel by channel, as views, and no tensor is transposed on the way in.
 
 from .epilogue import NOTHING, Epilogue
 from .length import inverse_length, l2_normalize
+from .linear import linear, slow_width
 from .norms import NORMS, apply_norm, make_norm
 from .pool import GridPool
 from .projection import (
     ACTIVATIONS,
     Projection,
     activate,
-    linear,
     make_activation,
     project,
     project_jointly,
-    slow_width,
     sum_of_products,
 )
 

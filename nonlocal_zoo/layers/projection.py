@@ -11,17 +11,11 @@ from torch import Tensor, nn
 from ..precision import cast
 from ..registry import choose
 from .epilogue import NOTHING, Epilogue
+from .linear import linear
 from .norms import apply_norm, make_norm
 from .statistics import batch_epilogue, foldable
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
-# On a CPU a product with a tall result, channel by channel, runs at half the rate or less once
-# a row of it is far longer than the caches like; a block of nodes at a time it does not.
-NODES_AT_ONCE = 1024
-LARGE = 2**16  # numbers in W, below which a block is too little work
-# A float32 product of 2 to 15 columns takes a CPU as long as one of several times as many, and its
-# transpose, of as many rows, does not.
-NARROW = range(2, 16)
 
 
 def make_activation(activation: str | None) -> nn.Module | None:
@@ -47,68 +41,6 @@ def activate_product(activation: nn.Module | None, y: Tensor) -> Tensor:
     if y.requires_grad and isinstance(activation, nn.ReLU):
         return activation(y) if torch.compiler.is_compiling() or y._is_view() else y.relu_()
     return activate(activation, y)
-
-
-def linear(
-    x: Tensor | Sequence[Tensor],
-    weight: Tensor,
-    bias: Tensor | None = None,
-    channels_first: bool = False,
-) -> Tensor:
-    """x W' + b: (B, N, C) -> (B, N, C').
-
-    Args:
-        x: features, or several (B, N, c_k) that stand side by side.
-        weight: W, (C', C) or (B, C', C).
-        bias: b, (C',).
-        channels_first: how the result lies in memory, see Epilogue.
-    """
-    xs = [x] if isinstance(x, Tensor) else x
-    dtype = xs[0].dtype
-    weight = cast(weight, dtype).expand(xs[0].shape[0], -1, -1)
-    bias = None if bias is None else cast(bias, dtype)
-    if len(xs) > 1 and torch.compiler.is_compiling():
-        return _one_by_one(xs, weight, bias)
-    if not (channels_first or slow_width(weight.shape[1], weight)):
-        x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
-        # Not F.linear, which rounds twice: in half precision a sum may then be zero that is not.
-        return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
-    column = None if bias is None else bias.unsqueeze(1)
-
-    def block(*xs: Tensor) -> Tensor:
-        x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
-        return torch.bmm(weight, x.mT) if column is None else torch.baddbmm(column, weight, x.mT)
-
-    if not _in_blocks(xs[0], weight):
-        return block(*xs).mT
-    split = [x.split(NODES_AT_ONCE, dim=1) for x in xs]
-    return torch.cat([block(*parts) for parts in zip(*split, strict=True)], dim=2).mT
-
-
-def slow_width(columns: int, x: Tensor) -> bool:
-    """Whether a product of ``x`` with so many columns is better made as its transpose."""
-    if x.dtype != torch.float32 or torch.compiler.is_compiling():
-        return False
-    return columns in NARROW and x.device.type == "cpu"
-
-
-def _one_by_one(xs: Sequence[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The same without one tensor of all ``xs``.
-
-    In a traced graph they would be parts of it, and torch 2.13's inductor hands such parts to the
-    backward pass with the strides of the first image.
-    """
-    weights = weight.split([x.shape[2] for x in xs], dim=2)
-    y = torch.bmm(weights[0], xs[0].mT)
-    for part, x in zip(weights[1:], xs[1:], strict=True):
-        y = torch.baddbmm(y, part, x.mT)
-    return (y if bias is None else y + bias.unsqueeze(1)).mT
-
-
-def _in_blocks(x: Tensor, weight: Tensor) -> bool:
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
-        return False
-    return x.shape[1] > 8 * NODES_AT_ONCE and weight[0].numel() >= LARGE
 
 
 class Projection(nn.Module):

@@ -143,11 +143,11 @@ class Scaled(Derived):
         if dtype == torch.float16:  # factors may leave its range where the product does not
             dtype = torch.float32
         result = self.operator.matmul(_times(self.column_factors, rhs).to(dtype))
-        return _times(self.row_factors, result).to(dtype)
+        return _scaled(result, self.row_factors).to(dtype)
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
-        if isinstance(self.operator, Dense) and rhs.shape[1] < rhs.shape[2]:
-            # A is smaller than the result: it is cheaper to scale
+        if isinstance(self.operator, Dense) and rhs.shape[1] <= rhs.shape[2]:
+            # A is no larger than the result: it is cheaper to scale
             scaled = self.operator.scale(*self._factors())
             return scaled.affine(rhs, shift, channels_first)
         return super().affine(rhs, shift, channels_first)
@@ -160,7 +160,17 @@ class Scaled(Derived):
 
     def low_rank(self) -> LowRank | None:
         inner = self.operator.low_rank()
-        return None if inner is None else inner.scale(*self._factors())
+        if inner is None:
+            return None
+        result = inner.scale_factors(*self._factors())
+        result.symmetric, result.nonnegative = self.symmetric, self.nonnegative
+        result.bounded = self.bounded
+        return result
+
+    def repeated(self) -> GraphOperator:
+        """With the scales in thin factors: one scaling for all products."""
+        kept = isinstance(self.operator, LowRank) and self.operator.gathered is None
+        return self.low_rank() if kept else self
 
     def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
         inner = self.operator.factors()
@@ -172,10 +182,7 @@ class Scaled(Derived):
     def symmetrize(self) -> GraphOperator:
         """Of low rank, with one factor to keep, where A is."""
         thin = None if self.symmetric else self.low_rank()
-        if thin is None:
-            return super().symmetrize()
-        thin.nonnegative = self.nonnegative
-        return thin.symmetrize()
+        return super().symmetrize() if thin is None else thin.symmetrize()
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         if rows.shape[1] == columns.shape[1] == 1:  # numbers: A may take them
@@ -197,6 +204,16 @@ class Scaled(Derived):
         inner = self.operator.cost(channels)
         _, rows, columns = self.known_shape
         return Cost(inner.multiply_adds + (rows + columns) * channels, inner.bytes)
+
+
+def _scaled(result: Tensor, factor: Tensor | None) -> Tensor:
+    """factor * result of a result that nobody else holds: in place where that can be."""
+    if factor is None:
+        return result
+    fits = result.dtype == factor.dtype and factor.shape[0] in (1, result.shape[0])
+    if not fits or result.requires_grad or factor.requires_grad:
+        return factor * result
+    return result.mul_(factor)
 
 
 def _times(factor: Tensor | None, x: Tensor) -> Tensor:

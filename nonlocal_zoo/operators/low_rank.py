@@ -113,6 +113,10 @@ class LowRank(GraphOperator):
         if rows.shape[1] == columns.shape[1] == 1:  # numbers: the core takes them, factors stay
             core = (rows * columns * self.core_matrix()).to(self.dtype)
             return LowRank(self.left, self.right, core, gathered=self.gathered)
+        return super().scale(rows, columns)
+
+    def scale_factors(self, rows: Tensor, columns: Tensor) -> LowRank:
+        """diag(rows) A diag(columns) with the scales in L and R, as large as these again."""
         left = (rows * self.left).to(self.dtype)
         if self.right is self.left and rows is columns:
             return LowRank(left, left, self.core)

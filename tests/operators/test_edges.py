@@ -68,8 +68,11 @@ def test_structure_is_kept():
     """Symmetrised and normalised factors are factors again, with one tensor for both sides."""
     operator = LowRank(rand(1, 9, 2), rand(1, 9, 2), nonnegative=True)
     result = operator.symmetrize().normalize("sym")
-    assert isinstance(result, LowRank) and result.left is result.right
-    assert isinstance((result * 2.0).transpose(), LowRank)
+    for thin in (result.low_rank(), result.repeated()):
+        assert isinstance(thin, LowRank) and thin.left is thin.right
+        assert thin.symmetric and thin.nonnegative and thin.bounded
+        assert_near(thin.to_dense(), result.to_dense())
+    assert isinstance((result.low_rank() * 2.0).transpose(), LowRank)
     assert isinstance(Identity(1, 3, torch.float64, torch.device("cpu")) * 2, Diagonal)
 
 
