@@ -153,9 +153,10 @@ class Scaled(Derived):
         return super().affine(rhs, shift, channels_first)
 
     def transpose(self) -> GraphOperator:
+        if self.symmetric:
+            return self
         result = Scaled(self.operator.transpose(), self.column_factors, self.row_factors)
-        result.symmetric, result.nonnegative = self.symmetric, self.nonnegative
-        result.bounded = self.bounded
+        result.nonnegative, result.bounded = self.nonnegative, self.bounded
         return result
 
     def low_rank(self) -> LowRank | None:
@@ -201,9 +202,7 @@ class Scaled(Derived):
         return self.operator.ways(channels)
 
     def cost(self, channels: int) -> Cost:
-        inner = self.operator.cost(channels)
-        _, rows, columns = self.known_shape
-        return Cost(inner.multiply_adds + (rows + columns) * channels, inner.bytes)
+        return self.operator.cost(channels)
 
 
 def _scaled(result: Tensor, factor: Tensor | None) -> Tensor:

@@ -52,6 +52,7 @@ class LowRank(GraphOperator):
         self._joint: Tensor | None = None
         self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
         self.gathered = gathered
+        self._scaled: list[tuple[Tensor, ...]] = []  # what scale_factors made
 
     @classmethod
     def of_joint(cls, joint: Tensor, nonnegative: bool = False) -> LowRank:
@@ -112,15 +113,26 @@ class LowRank(GraphOperator):
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
         if rows.shape[1] == columns.shape[1] == 1:  # numbers: the core takes them, factors stay
             core = (rows * columns * self.core_matrix()).to(self.dtype)
-            return LowRank(self.left, self.right, core, gathered=self.gathered)
+            result = LowRank(self.left, self.right, core, gathered=self.gathered)
+            result._scaled = self._scaled
+            return result
         return super().scale(rows, columns)
 
     def scale_factors(self, rows: Tensor, columns: Tensor) -> LowRank:
-        """diag(rows) A diag(columns) with the scales in L and R, as large as these again."""
-        left = (rows * self.left).to(self.dtype)
-        if self.right is self.left and rows is columns:
-            return LowRank(left, left, self.core)
-        return LowRank(left, (columns * self.right).to(self.dtype), self.core)
+        """diag(rows) A diag(columns) with the scales in L and R, as large as these again.
+
+        Made once for the same ``rows`` and ``columns``: sums of A with itself know their factors.
+        """
+        if rows.shape[1] == columns.shape[1] == 1:
+            return self.scale(rows, columns)
+        for known_rows, known_columns, left, right in self._scaled:
+            if known_rows is rows and known_columns is columns:
+                return LowRank(left, right, self.core)
+        left = right = (rows * self.left).to(self.dtype)
+        if self.right is not self.left or rows is not columns:
+            right = (columns * self.right).to(self.dtype)
+        self._scaled.append((rows, columns, left, right))
+        return LowRank(left, right, self.core)
 
     def low_rank(self) -> LowRank:
         return self
