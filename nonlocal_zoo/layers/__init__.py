@@ -10,6 +10,7 @@ from .length import inverse_length, l2_normalize
 from .linear import linear, slow_width
 from .norms import NORMS, apply_norm, make_norm
 from .pool import GridPool
+from .products import pays, product
 from .projection import (
     ACTIVATIONS,
     Projection,
@@ -34,6 +35,8 @@ __all__ = [
     "linear",
     "make_activation",
     "make_norm",
+    "pays",
+    "product",
     "project",
     "project_jointly",
     "slow_width",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..precision import cast
-from .tall import is_tall, tall_sum
+from .products import pays, product
 
 # A float32 product of 2 to 15 columns takes a CPU as long as one of several times as many, and its
 # transpose, of as many rows, does not.
@@ -35,10 +35,12 @@ def linear(
     bias = None if bias is None else cast(bias, dtype)
     if len(xs) > 1 and torch.compiler.is_compiling():
         return _one_by_one(xs, _parts(weight, xs), bias)
-    if channels_first and is_tall(xs[0], weight):
-        return tall_sum(xs, _parts(weight, xs), bias)
+    by_rows = slow_width(weight.shape[1], weight)
+    if pays(xs[0], weight):
+        parts = [part.mT for part in _parts(weight, xs)]
+        return product(xs, parts, bias, channels_first or by_rows)
     x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
-    if not (channels_first or slow_width(weight.shape[1], weight)):
+    if not (channels_first or by_rows):
         # Not F.linear, which rounds twice: in half precision a sum may then be zero that is not.
         return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
     y = torch.bmm(weight, x.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), weight, x.mT)

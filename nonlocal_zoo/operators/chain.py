@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ..layers import slow_width
+from ..layers import pays, product, slow_width
 from ..precision import widen_float16, without_autocast
 from ..tracing import known_sizes
 from .choice import Choice
@@ -93,6 +93,7 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     # A core may be one for all graphs; else bmm does the same as @ with less around it.
     if not (left.dim() == right.dim() == 3 and left.shape[0] == right.shape[0]):
         return left @ right
-    if slow_width(right.shape[2], left):
-        return torch.bmm(right.mT, left.mT).mT
-    return torch.bmm(left, right)
+    by_rows = slow_width(right.shape[2], left)
+    if pays(left, right):
+        return product([left], [right], columns_first=by_rows)
+    return torch.bmm(right.mT, left.mT).mT if by_rows else torch.bmm(left, right)

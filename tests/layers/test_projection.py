@@ -7,11 +7,9 @@ from torch import nn
 from nonlocal_zoo.layers import (
     Epilogue,
     Projection,
-    linear,
     project,
     project_jointly,
     sum_of_products,
-    tall,
 )
 from nonlocal_zoo.layers.linear import NARROW
 from nonlocal_zoo.testing import assert_near, randomize_
@@ -96,68 +94,6 @@ def test_a_sum_of_products(batch_norm_mode, channels_first):
         total = sum(affine(m, x) for x, m in parts)
         expected = total if batch_norm_mode == "train" else norm(total.mT).mT
         assert_near(sum_of_products(parts, epilogue), expected * factor)
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of 7 nodes; a real one is far larger than any test."""
-    monkeypatch.setattr(tall, "NODES_AT_ONCE", 7)
-    monkeypatch.setattr(tall, "LARGE", 1)
-
-
-@pytest.mark.parametrize("nodes", [1, 56, 57, 63, 70])
-@pytest.mark.parametrize("biased", [False, True])
-@pytest.mark.parametrize("widths", [(4,), (4, 2), (2, 1, 3)], ids=str)
-@pytest.mark.parametrize("weights", ["shared", "of each graph"])
-@pytest.mark.parametrize("images", [False, True])
-def test_blocks_of_nodes_are_the_whole(nodes, biased, widths, weights, images, small_blocks):
-    """One of the features is the same for all nodes where there are several."""
-    xs = [features(2, nodes, c, channels_first=images).requires_grad_() for c in widths]
-    if len(xs) > 2:
-        xs[1] = features(2, 1, widths[1]).requires_grad_()
-    given = [x.expand(-1, nodes, -1) for x in xs]
-    shape = (3, sum(widths)) if weights == "shared" else (2, 3, sum(widths))
-    weight = features(*shape).requires_grad_()
-    bias = features(3).requires_grad_() if biased else None
-    assert tall.is_tall(given[0], weight.expand(2, -1, -1)) == (nodes > 56)
-    result = linear(given, weight, bias, channels_first=True)
-    each = weight.expand(2, -1, -1).split(widths, dim=2)
-    expected = sum(torch.einsum("bnc,bkc->bnk", x, w) for x, w in zip(given, each, strict=True))
-    expected = expected + bias if biased else expected
-    assert result.stride(1) == 1 or nodes == 1
-    assert_near(result, expected)
-    wanted = [*xs, weight, *([bias] if biased else [])]
-    back = torch.randn_like(expected)
-    first = torch.autograd.grad(result, wanted, back, create_graph=True)
-    plain = torch.autograd.grad(expected, wanted, back, create_graph=True)
-    for mine, theirs in zip(first, plain, strict=True):
-        assert_near(mine, theirs)
-    once = torch.autograd.grad(result, wanted, back)
-    for mine, theirs, x in zip(once, plain, wanted, strict=True):
-        assert_near(mine, theirs)
-        assert mine.stride() == x.stride() or nodes <= 56 or len(xs) > 2
-    second = [sum(g.square().sum() for g in grads) for grads in (first, plain)]
-    for mine, theirs in zip(
-        *(torch.autograd.grad(s, (*xs, weight), allow_unused=True) for s in second), strict=True
-    ):
-        assert_near(mine, theirs)
-
-
-def test_blocks_of_nodes_leave_alone_what_needs_no_gradient(small_blocks):
-    x, weight = features(2, 70, 4), features(3, 4).requires_grad_()
-    (found,) = torch.autograd.grad(linear(x, weight, None, True).sum(), weight)
-    assert_near(found, x.sum((0, 1)).expand(3, -1))
-    x, weight = x.requires_grad_(), weight.detach()
-    (found,) = torch.autograd.grad(linear(x, weight, None, True).sum(), x)
-    assert_near(found, weight.sum(0).expand(2, 70, -1))
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_no_blocks_where_a_sum_must_be_rounded_once(dtype, small_blocks):
-    x, weight = features(2, 70, 4), features(2, 3, 4)
-    assert tall.is_tall(x, weight) and not tall.is_tall(x.to(dtype), weight)
-    with torch.autocast("cpu", dtype):
-        assert not tall.is_tall(x, weight)
 
 
 def test_an_input_is_never_written_to():
