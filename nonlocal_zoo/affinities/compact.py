@@ -59,7 +59,8 @@ class Compact(Affinity):
         self.gamma = gamma
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        theta, phi = (GroupNodes.nodes(at_least_float32(x), self.groups) for x in self.pair(signal))
+        pair = self.pair.apart(signal)
+        theta, phi = (GroupNodes.nodes(at_least_float32(x), self.groups) for x in pair)
         if self.order is None:
             return GroupNodes(LowRank(theta, phi), self.groups)
         if signal.mask is None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import Count
-from ..operators import GraphOperator, Sparse
+from ..operators import Dense, GraphOperator, Sparse, chain_matmul, is_small
 from ..operators.streaming import row_scores, rows_at_once
 from ..precision import at_least_float32, without_autocast
 from ..registry import AFFINITIES
@@ -20,7 +20,8 @@ from .pair import Pair
 class Nearest(Affinity):
     """A_ij = softmax over the k nodes j with the largest theta_i . phi_j / sqrt(c).
 
-    The search compares all pairs, a block of rows at a time; only k weights a node are kept.
+    The search compares all pairs, a block of rows at a time, and only k weights a node are kept;
+    where A is small it is formed.
 
     Args:
         channels, inner_channels, bias: of theta and phi.
@@ -51,6 +52,8 @@ class Nearest(Affinity):
         theta, phi = (at_least_float32(x) for x in self.pair(signal))
         theta = theta * self.scale
         batch, nodes, _ = theta.shape
+        if is_small(nodes, nodes):
+            return self._formed(theta, phi, signal)
         found = _search(theta.detach(), phi.detach(), self.neighbours, signal.mask)
         graph = torch.arange(batch, device=found.device)[:, None, None].expand_as(found)
         row = torch.arange(nodes, device=found.device)[None, :, None].expand_as(found)
@@ -62,6 +65,15 @@ class Nearest(Affinity):
         return Sparse(
             edges, weights.flatten(), (batch, nodes, nodes), nonnegative=True, bounded=True
         )
+
+    def _formed(self, theta: Tensor, phi: Tensor, signal: GraphSignal) -> GraphOperator:
+        scores = chain_matmul(theta, phi.mT)
+        if signal.mask is not None:
+            scores = scores.masked_fill(~signal.mask.unsqueeze(1), -1e30)
+        largest, found = scores.topk(min(self.neighbours, theta.shape[1]))
+        weights = signal.zero_padding(largest.softmax(-1))
+        matrix = torch.zeros_like(scores).scatter(-1, found, weights)
+        return Dense(matrix, nonnegative=True, bounded=True)
 
 
 @without_autocast

@@ -45,8 +45,16 @@ class Pair(nn.Module):
             return signal.zero_padding(project_jointly(signal.x, self.theta, self.phi))
         return torch.cat(self(signal), dim=2)
 
+    def apart(self, signal: GraphSignal) -> tuple[Tensor, Tensor]:
+        """theta and phi in a tensor each, to be seen as other shapes without a copy."""
+        theta, phi = self.theta(signal.receivers, signal.mask), self.phi(signal.x, signal.mask)
+        return self._finish(theta, phi, signal)
+
     def forward(self, signal: GraphSignal) -> tuple[Tensor, Tensor]:
-        theta, phi = map(signal.zero_padding, signal.project(self.theta, self.phi))
+        return self._finish(*signal.project(self.theta, self.phi), signal)
+
+    def _finish(self, theta: Tensor, phi: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor]:
+        theta, phi = map(signal.zero_padding, (theta, phi))
         return theta, phi if self.pool is None else self.pool(phi, signal.grid)
 
 

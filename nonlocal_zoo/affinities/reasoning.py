@@ -45,5 +45,5 @@ class Reasoning(Affinity):
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         latent = signal.zero_padding(self.project(signal.x))
         eye = torch.eye(len(self.graph), dtype=latent.dtype, device=latent.device)
-        core = (eye - self.graph.to(latent.dtype)).unsqueeze(0)
-        return LowRank(latent, latent / signal.count, core.expand(latent.shape[0], -1, -1))
+        core = (eye - self.graph.to(latent.dtype)) / signal.count
+        return LowRank(latent, latent, core.expand(latent.shape[0], -1, -1))

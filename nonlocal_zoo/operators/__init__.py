@@ -18,7 +18,7 @@ from .node_factor import NodeFactor
 from .node_low_rank import NodeLowRank
 from .relu_sum import ReluSum
 from .resolvent import Resolvent
-from .softmax import Softmax
+from .softmax import Softmax, is_small
 from .sparse import Sparse
 from .spectrum import Spectrum
 from .streaming import few_blocks
@@ -51,4 +51,5 @@ __all__ = [
     "Sum",
     "chain_matmul",
     "few_blocks",
+    "is_small",
 ]

@@ -51,8 +51,7 @@ class CrossSoftmax(Softmax):
         weights = _scores(query, _itself(query), key, key).softmax(3)
         return CrissCross(*weights.split(self.grid, dim=3), nonnegative=True, bounded=True)
 
-    @property
-    def _is_formed(self) -> bool:
+    def _is_formed(self, channels: int | None) -> bool:
         return False
 
     def _like(

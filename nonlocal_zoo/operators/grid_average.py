@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import torch
@@ -26,6 +26,22 @@ def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torc
     place = torch.arange(length, device=device) * count - cell * length
     inside = ((place > -count) & (place < length)).to(dtype)
     return inside / inside.sum(1, keepdim=True)
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)  # or what is kept could not be differentiated through
+def _kept(
+    sizes: tuple[int, ...], grid: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[list[Tensor], Tensor]:
+    """``averages`` along each axis, and the cells of one size along all: constants of a grid."""
+    return _made(sizes, grid, dtype, device)
+
+
+def _made(
+    sizes: tuple[int, ...], grid: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[list[Tensor], Tensor]:
+    along_each = [averages(sizes, length, dtype, device) for length in grid]
+    return along_each, torch.tensor(same_size(sizes, len(grid)), device=device)
 
 
 @torch.compiler.assume_constant_result  # numbers of numbers: there is nothing to trace in it
@@ -77,8 +93,8 @@ class GridAverage(GraphOperator):
     ) -> None:
         self.batch, self.grid, self.sizes = batch, grid, tuple(sizes)
         self._dtype, self._device = dtype, device
-        self._averages = [averages(self.sizes, length, dtype, device) for length in grid]
-        self._cells = torch.tensor(same_size(self.sizes, len(grid)), device=device)
+        constants = _made if torch.compiler.is_compiling() else _kept
+        self._averages, self._cells = constants(self.sizes, tuple(grid), dtype, device)
 
     @property
     def shape(self) -> torch.Size:

@@ -7,12 +7,22 @@ from torch import Tensor
 
 from ..precision import at_least_float32, cast, without_autocast
 from ..registry import choose
+from ..tracing import known_sizes
 from .base import Cost, GraphOperator
 from .choice import Choice
 from .dense import Dense
 from .streaming import attend, logsumexp
 
 FORMED = 2**18  # entries of one graph: 1 MiB in float32
+# Times as many where the fused kernel would pad queries or values to twice their width, and for
+# several products.
+PADDED = 4
+
+
+def is_small(rows: int, columns: int, times: int = 1) -> bool:
+    """Whether a matrix of such a size may be formed, ``times`` what is formed at any time."""
+    rows, columns = known_sizes((rows, columns))
+    return rows * columns <= times * FORMED
 
 
 class Softmax(GraphOperator):
@@ -76,7 +86,7 @@ class Softmax(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
-        if self._is_formed:
+        if self._is_formed(rhs.shape[2]):
             return self._formed().matmul(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         query, key = self._with_bias(self.query, self.key, self.bias)
@@ -99,19 +109,24 @@ class Softmax(GraphOperator):
         return query, torch.cat([key.to(bias.dtype), bias], dim=-1)
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
-        if self._is_formed:
+        if self._is_formed(rhs.shape[2]):
             return self._formed().affine(rhs, shift, channels_first)
         return super().affine(rhs, shift, channels_first)
 
-    @property
-    def _is_formed(self) -> bool:
-        """Whether A is small, or no larger than its factors: then forming it is faster."""
+    def _is_formed(self, channels: int | None) -> bool:
+        """Whether A is small, or no larger than its factors: then forming it is faster.
+
+        ``channels`` are those of the right-hand side; None is for several of them.
+        """
         _, rows, columns = self.known_shape
-        few_keys = 4 * columns <= rows and columns <= self.query.shape[2]
-        return few_keys or rows * columns <= FORMED
+        width = self.query.shape[2]
+        if 4 * columns <= rows and columns <= width:
+            return True
+        padded = channels is None or max(width, channels) >= 2 * min(width, channels)
+        return is_small(rows, columns, PADDED if padded else 1)
 
     def repeated(self) -> GraphOperator:
-        return self._formed() if self._is_formed else self
+        return self._formed() if self._is_formed(None) else self
 
     @without_autocast
     def _formed(self) -> Dense:
@@ -185,7 +200,7 @@ class Softmax(GraphOperator):
 
     def ways(self, channels: int) -> tuple[Choice, ...]:
         cost = self.cost(channels).multiply_adds
-        formed = self._is_formed
+        formed = self._is_formed(channels)
         return (
             Choice("softmax(Q K') z, streamed", cost, 0, not formed),
             Choice("softmax(Q K') z, softmax formed", cost, self._entries, formed),

@@ -12,8 +12,10 @@ from ..precision import without_autocast
 from .blockwise import differentiable_gradients
 
 # The fused kernel of a CPU pads keys and values to the wider of the two; this one writes scores and
-# reads them again. It won where the wider has twice the columns of the other, and so many more.
+# reads them again. It won where the wider has twice the columns of the other, and so many more; or
+# twice, and of few keys, whose scores stay in the caches.
 WIDER = 128
+BROAD, FEW_KEYS = 256, 5000
 QUERIES = 256  # in a block, below which products run at less than half of their rate
 
 
@@ -22,7 +24,8 @@ def wide(query: Tensor, value: Tensor, at_once: int) -> bool:
     if torch.compiler.is_compiling() or query.device.type != "cpu" or query.element_size() < 4:
         return False
     narrow, broad = sorted((query.shape[2], value.shape[2]))
-    return broad >= 2 * narrow + WIDER and at_once >= QUERIES
+    few = broad >= BROAD and value.shape[1] <= FEW_KEYS
+    return broad >= 2 * narrow + (0 if few else WIDER) and at_once >= QUERIES
 
 
 @without_autocast

@@ -14,6 +14,7 @@ from tables import (
     label,
 )
 
+from nonlocal_zoo.operators import softmax
 from nonlocal_zoo.registry import AFFINITIES
 from nonlocal_zoo.signal import GraphSignal
 from nonlocal_zoo.testing import AFFINITY_CHECKS, as_cloud, assert_near, randomize_, refuses
@@ -68,6 +69,15 @@ def compare(affinity, config, signal, training):
 @pytest.mark.parametrize("training", [False, True])
 def test_formula(config, training):
     compare(make(config), config, GraphSignal(features(), GRID), training)
+
+
+@every_form
+def test_small_ones_are_formed(config, monkeypatch):
+    """The other tests stream them, as over many nodes."""
+    monkeypatch.setattr(softmax, "FORMED", 2**18)
+    compare(make(config), config, GraphSignal(features(), GRID), training=True)
+    for check in AFFINITY_CHECKS:
+        check(make(config).eval(), features(8))
 
 
 @every_form
