@@ -1,8 +1,11 @@
-"""Options that reach slurm, with a stand-in for its commands."""
+"""Options that reach slurm, with a stand-in for its commands; signals that reach the cells."""
+
+import signal
 
 import pytest
 
 from nonlocal_zoo.engine.config import ConfigError
+from nonlocal_zoo.experiments.compare import schedule
 from nonlocal_zoo.experiments.compare.command import slurm_options
 from nonlocal_zoo.experiments.compare.executor import Launch, make_executor
 
@@ -46,3 +49,30 @@ def test_cells_share_the_threads(monkeypatch):
     monkeypatch.setattr("torch.get_num_threads", lambda: 8)
     assert [Launch(jobs=jobs).threads for jobs in (1, 2, 3, 9)] == [8, 4, 2, 1]
     assert Launch("slurm", jobs=2).threads is None
+
+
+def test_terminated_it_stops_its_cells(tmp_path, monkeypatch):
+    """As at Ctrl-C; else they would train on, alone."""
+    cancelled, before = [], signal.getsignal(signal.SIGTERM)
+
+    class Waiting:
+        state, iteration = "new", staticmethod(int)
+
+        def __init__(self, label):
+            self.label = label
+
+    class Job:
+        def __init__(self, name):
+            self.name = name
+
+        def done(self):
+            signal.raise_signal(signal.SIGTERM)
+
+        def cancel(self):
+            cancelled.append(self.name)
+
+    monkeypatch.setattr(schedule, "submit", lambda executor, launch, cell, slot: Job(cell.label))
+    cells = [Waiting(f"cell {k}") for k in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        schedule.run_cells(cells, 10, Launch(jobs=2), tmp_path)
+    assert cancelled == ["cell 0", "cell 1"] and signal.getsignal(signal.SIGTERM) is before

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import submitit
@@ -22,13 +25,13 @@ def run_cells(cells: list[Cell], iterations: int, launch: Launch, logs: Path) ->
 
     Raises:
         ConfigError: see ``make_executor``.
-        KeyboardInterrupt: after all running jobs were told to stop.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, after all running jobs were told to stop.
     """
     waiting = deque(cell for cell in cells if cell.state != "finished")
     executor = make_executor(launch, logs)
     running: dict[Cell, tuple[int, submitit.Job]] = {}
     failed: dict[Cell, str] = {}
-    with _bar() as bar:
+    with _bar() as bar, _terminated_as_interrupted():
         task = bar.add_task("", total=len(cells) * iterations)
         try:
             while waiting or running:
@@ -56,6 +59,16 @@ def run_cells(cells: list[Cell], iterations: int, launch: Launch, logs: Path) ->
                 job.cancel()
             raise
     return failed
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """kill, timeout and schedulers send SIGTERM, at which Python would leave its jobs alone."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _bar() -> Progress:
