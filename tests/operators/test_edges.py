@@ -87,3 +87,13 @@ def test_wrong_shapes_are_refused():
     refuses(ValueError, lambda: a + b, "(1, 3, 3)", "(1, 4, 4)")
     refuses(ValueError, lambda: a - b, "(1, 3, 3)", "(1, 4, 4)")
     refuses(ValueError, lambda: a @ b, "(1, 3, 3)", "(1, 4, 4)")
+
+
+def test_scaled_factors_are_those_of_their_scales():
+    """One operator scaled in several ways; the first way once more, with the factors it had."""
+    operator, rows, columns = LowRank(rand(1, 9, 2), rand(1, 9, 2)), rand(1, 9, 1), rand(1, 9, 1)
+    dense, made = operator.to_dense(), []
+    for left, right in ((rows, columns), (columns, rows), (rows, rows), (rows, columns)):
+        made.append(operator.scale(left, right).low_rank())
+        assert_near(made[-1].to_dense(), left * dense * right.mT)
+    assert made[0].left is made[3].left and made[0].right is made[3].right
