@@ -21,12 +21,13 @@ from ..precision import autocast_dtype
 
 AT_ONCE = 1024  # columns
 LONG = 8 * AT_ONCE  # rows that are better made in blocks
-LARGE = 2**16  # numbers in a matrix, below which calls cost more than they save
+LARGE = 2**16  # numbers in the other matrix, below which a block is too little work
+MANY = 2**20  # numbers in the larger matrix, below which the calls cost more than they save
 
 
 def pays(left: Tensor, right: Tensor) -> bool:
     """Whether ``product`` may be faster than torch's for such matrices (B, p, q), (B, q, r)."""
-    if torch.compiler.is_compiling() or max(left.numel(), right.numel()) < LARGE:
+    if torch.compiler.is_compiling() or max(left.numel(), right.numel()) < MANY:
         return False
     # In half precision a sum of several products must be rounded once.
     exact = left.dtype in (torch.float32, torch.float64) and autocast_dtype(left) is None

@@ -16,7 +16,7 @@ def matrix(*shape, transposed=False):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of 7 columns where there are more than 56; real ones are far larger than any test."""
-    for name, value in (("AT_ONCE", 7), ("LONG", 56), ("LARGE", 1)):
+    for name, value in (("AT_ONCE", 7), ("LONG", 56), ("LARGE", 1), ("MANY", 1)):
         monkeypatch.setattr(products, name, value)
 
 
