@@ -96,6 +96,15 @@ def test_wide_attention_keeps_a_block_of_scores(monkeypatch):
     assert largest_allocation(lambda: attend(query, key, value)) == value.numel(), "padded keys"
 
 
+def test_twice_as_wide_pays_of_few_keys_and_with_gradients():
+    few, many = ([torch.empty(1, nodes, c) for c in (128, 256)] for nodes in (5000, 5001))
+    assert wide(*few, 256) and not wide(*many, 256) and not wide(few[0][..., :64], many[0], 256)
+    many[1].requires_grad_()
+    assert wide(*many, 256)
+    with torch.no_grad():
+        assert not wide(*many, 256)
+
+
 def test_nothing_square_is_made():
     nodes = 512
     query, key = (torch.randn(1, nodes, 4, requires_grad=True) for _ in range(2))
