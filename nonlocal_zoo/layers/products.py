@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ..precision import autocast_dtype
 
-AT_ONCE = 1024  # columns
-LONG = 8 * AT_ONCE  # rows that are better made in blocks
+AT_ONCE = 512  # columns
+LONG = 8192  # rows that are better made in blocks
 LARGE = 2**16  # numbers in the other matrix, below which a block is too little work
 MANY = 2**20  # numbers in the larger matrix, below which the calls cost more than they save
 
