@@ -15,6 +15,7 @@ from ..tracing import for_onnx, takes_own_operators
 from .wide_attention import wide, wide_attend
 
 SCORES_AT_ONCE = 2**22  # scores of one graph that may be in memory together: 16 MiB in float32
+HEADS = 8  # parts of the queries of one graph, at most
 FEW = 4  # blocks, up to which what could be made again is kept: that is faster
 
 
@@ -66,10 +67,29 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
         return wide_attend(query, key, value, at_once)
     width = max(query.shape[-1], value.shape[-1])
     keep = None if mask is None else mask[:, None, None, :]
+    heads = _heads(query, key, value)
+    rows = F.pad(query, (0, 0, 0, -query.shape[1] % heads)) if heads > 1 else query
     out = F.scaled_dot_product_attention(
-        _widen(query, width), _widen(key, width), _widen(value, width), attn_mask=keep, scale=1.0
+        _widen(rows, width).view(query.shape[0], heads, rows.shape[1] // heads, width),
+        _widen(key, width).expand(-1, heads, -1, -1),
+        _widen(value, width).expand(-1, heads, -1, -1),
+        attn_mask=keep,
+        scale=1.0,
     )
-    return out.squeeze(1)[..., : value.shape[-1]]
+    return out.flatten(1, 2)[:, : query.shape[1], : value.shape[-1]]
+
+
+def _heads(query: Tensor, key: Tensor, value: Tensor) -> int:
+    """In how many parts queries go through the fused attention side by side.
+
+    Its gradient on a CPU gives each graph and head one thread. Each part has gradients of all keys
+    and values, which are added up, so that there are ``HEADS`` of them at most.
+    """
+    if torch.compiler.is_compiling() or query.device.type != "cpu" or not torch.is_grad_enabled():
+        return 1
+    if not any(x.requires_grad for x in (query, key, value)):
+        return 1
+    return max(1, min(torch.get_num_threads() // max(query.shape[0], 1), HEADS, query.shape[1]))
 
 
 def row_scores(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:

@@ -13,7 +13,7 @@ from .blockwise import differentiable_gradients
 
 # The fused kernel of a CPU pads keys and values to the wider of the two; this one writes scores and
 # reads them again. It won where the wider has twice the columns of the other, and so many more; or
-# twice, of few keys, whose scores stay in the caches, or with gradients, which pad once more.
+# twice, and of few keys, whose scores stay in the caches.
 WIDER = 128
 BROAD, FEW_KEYS = 256, 5000
 QUERIES = 256  # in a block, below which products run at less than half of their rate
@@ -24,9 +24,8 @@ def wide(query: Tensor, value: Tensor, at_once: int) -> bool:
     if torch.compiler.is_compiling() or query.device.type != "cpu" or query.element_size() < 4:
         return False
     narrow, broad = sorted((query.shape[2], value.shape[2]))
-    records = torch.is_grad_enabled() and (query.requires_grad or value.requires_grad)
-    soon = broad >= BROAD and (records or value.shape[1] <= FEW_KEYS)
-    return broad >= 2 * narrow + (0 if soon else WIDER) and at_once >= QUERIES
+    few = broad >= BROAD and value.shape[1] <= FEW_KEYS
+    return broad >= 2 * narrow + (0 if few else WIDER) and at_once >= QUERIES
 
 
 @without_autocast

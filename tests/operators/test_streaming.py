@@ -96,13 +96,34 @@ def test_wide_attention_keeps_a_block_of_scores(monkeypatch):
     assert largest_allocation(lambda: attend(query, key, value)) == value.numel(), "padded keys"
 
 
-def test_twice_as_wide_pays_of_few_keys_and_with_gradients():
+def test_twice_as_wide_pays_of_few_keys():
     few, many = ([torch.empty(1, nodes, c) for c in (128, 256)] for nodes in (5000, 5001))
     assert wide(*few, 256) and not wide(*many, 256) and not wide(few[0][..., :64], many[0], 256)
-    many[1].requires_grad_()
-    assert wide(*many, 256)
+
+
+@pytest.mark.parametrize(("batch", "nodes", "parts"), [(1, 7, 3), (1, 9, 3), (2, 7, 1), (1, 2, 2)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_queries_side_by_side(batch, nodes, parts, masked, monkeypatch):
+    """As many as there are threads, for the gradients: three here."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    inputs = query, key, value = [
+        torch.randn(batch, n, c, dtype=torch.float64, requires_grad=True)
+        for n, c in ((nodes, 4), (5, 4), (5, 3))
+    ]
+    assert streaming._heads(*inputs) == parts
+    mask = torch.tensor([True, True, False, True, True]).expand(batch, -1) if masked else None
+    scores = torch.einsum("bid,bjd->bij", query, key)
+    if masked:
+        scores = scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
+    result, expected = attend(query, key, value, mask), scores.softmax(2) @ value
+    assert_near(result, expected)
+    back = torch.randn_like(expected)
+    for mine, theirs in zip(
+        *(torch.autograd.grad(y, inputs, back) for y in (result, expected)), strict=True
+    ):
+        assert_near(mine, theirs)
     with torch.no_grad():
-        assert not wide(*many, 256)
+        assert streaming._heads(*inputs) == 1
 
 
 def test_nothing_square_is_made():

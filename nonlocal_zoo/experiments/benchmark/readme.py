@@ -15,13 +15,13 @@ HEADER = ("block", "input", "reference", "its time", "time", "faster", "of its r
 CASE = ["block", "settings", "batch", "channels", "size"]
 
 
-def speed_table(*paths: Path, least_nodes: int = 0) -> str:
-    """Each block beside the fastest of its references that ran, from the csv files of runs.
+def speed_table(path: Path, least_nodes: int = 0) -> str:
+    """Each block beside the fastest of its references that ran, from the csv file of a run.
 
     float32 on the processor, with the most threads of the runs. Inputs of fewer than
     ``least_nodes`` nodes are in one sentence.
     """
-    table = pd.concat([read_csv(path) for path in paths])
+    table = read_csv(path)
     table = table[(table.dtype == "float32") & (table.device == "cpu") & (table.status == OK)]
     table = table[(table.threads == table.threads.max()) & (table.contender != "block, compiled")]
     large, small = table[table.nodes >= least_nodes], table[table.nodes < least_nodes]
