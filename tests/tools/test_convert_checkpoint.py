@@ -78,9 +78,11 @@ OTHERS = [
 def heads():
     pytest.importorskip("mmseg")
     __import__(TAP)
+    from mmengine.registry import DefaultScope
     from mmseg.models import decode_heads
 
-    return decode_heads
+    with DefaultScope.overwrite_default_scope("mmseg"):  # a run before may have left another
+        yield decode_heads
 
 
 def convert(*words):
