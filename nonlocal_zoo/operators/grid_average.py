@@ -28,20 +28,16 @@ def averages(sizes: Sequence[int], length: int, dtype: torch.dtype, device: torc
     return inside / inside.sum(1, keepdim=True)
 
 
-@lru_cache(maxsize=32)
-@torch.inference_mode(False)  # or what is kept could not be differentiated through
-def _kept(
+def constants(
     sizes: tuple[int, ...], grid: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> tuple[list[Tensor], Tensor]:
     """``averages`` along each axis, and the cells of one size along all: constants of a grid."""
-    return _made(sizes, grid, dtype, device)
-
-
-def _made(
-    sizes: tuple[int, ...], grid: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> tuple[list[Tensor], Tensor]:
     along_each = [averages(sizes, length, dtype, device) for length in grid]
     return along_each, torch.tensor(same_size(sizes, len(grid)), device=device)
+
+
+# Not as inference tensors, or what is kept could not be differentiated through.
+kept_constants = lru_cache(maxsize=32)(torch.inference_mode(False)(constants))
 
 
 @torch.compiler.assume_constant_result  # numbers of numbers: there is nothing to trace in it
@@ -93,8 +89,8 @@ class GridAverage(GraphOperator):
     ) -> None:
         self.batch, self.grid, self.sizes = batch, grid, tuple(sizes)
         self._dtype, self._device = dtype, device
-        constants = _made if torch.compiler.is_compiling() else _kept
-        self._averages, self._cells = constants(self.sizes, tuple(grid), dtype, device)
+        make = constants if torch.compiler.is_compiling() else kept_constants
+        self._averages, self._cells = make(self.sizes, tuple(grid), dtype, device)
 
     @property
     def shape(self) -> torch.Size:

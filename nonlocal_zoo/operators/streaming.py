@@ -43,13 +43,13 @@ def scores_at_once(scores: int) -> Iterator[None]:
         SCORES_AT_ONCE = before
 
 
-def _widen(x: Tensor, width: int) -> Tensor:
-    """(B, N, d) to the (B, 1, N, width) that the fused kernels take, padded with zeros.
+def _widen(x: Tensor, width: int, rows: int = 0) -> Tensor:
+    """(B, N, d) to the (B, 1, N + rows, width) that the fused kernels take, padded with zeros.
 
     They refuse other layouts without a word, and fall back to an N x N matrix: the last axis
     must be contiguous, keys and values must be equally wide, and there must be four axes.
     """
-    return F.pad(x, (0, width - x.shape[-1])).contiguous().unsqueeze(1)
+    return F.pad(x, (0, width - x.shape[-1], 0, rows)).contiguous().unsqueeze(1)
 
 
 @without_autocast
@@ -68,9 +68,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     width = max(query.shape[-1], value.shape[-1])
     keep = None if mask is None else mask[:, None, None, :]
     heads = _heads(query, key, value)
-    rows = F.pad(query, (0, 0, 0, -query.shape[1] % heads)) if heads > 1 else query
+    queries = _widen(query, width, -query.shape[1] % heads if heads > 1 else 0)
     out = F.scaled_dot_product_attention(
-        _widen(rows, width).view(query.shape[0], heads, rows.shape[1] // heads, width),
+        queries.view(query.shape[0], heads, queries.shape[2] // heads, width),
         _widen(key, width).expand(-1, heads, -1, -1),
         _widen(value, width).expand(-1, heads, -1, -1),
         attn_mask=keep,

@@ -18,7 +18,7 @@ CASE = ["block", "settings", "batch", "channels", "size"]
 def speed_table(path: Path, least_nodes: int = 0) -> str:
     """Each block beside the fastest of its references that ran, from the csv file of a run.
 
-    float32 on the processor, with the most threads of the runs. Inputs of fewer than
+    float32 on the processor, with the most threads of the run. Inputs of fewer than
     ``least_nodes`` nodes are in one sentence.
     """
     table = read_csv(path)
