@@ -13,7 +13,7 @@ from ..registry import choose
 from .epilogue import NOTHING, Epilogue
 from .linear import linear
 from .norms import apply_norm, make_norm
-from .statistics import batch_epilogue, foldable
+from .statistics import batch_epilogue, foldable, uses_batch
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
 
@@ -118,19 +118,23 @@ class Projection(nn.Module):
         return self.finish(self.product(x, folded), folded, mask)
 
     def epilogue(self, x: Tensor, mask: Tensor | None = None) -> Epilogue | None:
-        """The norm as an affine map for the product of x to take in; None where that cannot be."""
-        norm = self.norm
-        if foldable(norm, x, self.out_channels):
-            return batch_epilogue(x, norm, self.matrix(), self.bias, mask)
-        return Epilogue.of_norm(norm)
+        """The norm as an affine map for the product of x to take in; None where that would be
+        slower, or cannot be.
+        """
+        if foldable(self.norm, x, self.out_channels, self.groups):
+            return self._statistics(x, mask)
+        return Epilogue.of_norm(self.norm)
 
     def folded(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
         """W and b with the norm in them, for ``with_folded``; None where it is no affine map."""
-        epilogue = self.epilogue(x, mask)
-        if epilogue is None:
+        take = self._statistics(x, mask) if uses_batch(self.norm) else Epilogue.of_norm(self.norm)
+        if take is None:
             return None
-        weight, bias = epilogue.fold(self.weight, self.bias)
+        weight, bias = take.fold(self.weight, self.bias)
         return weight, weight.new_zeros(len(weight)) if bias is None else bias
+
+    def _statistics(self, x: Tensor, mask: Tensor | None) -> Epilogue:
+        return batch_epilogue(x, self.norm, self.weight, self.bias, mask, self.groups)
 
     def with_folded(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """act(x W' + b), of any of the nodes by themselves."""

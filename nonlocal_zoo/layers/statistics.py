@@ -12,25 +12,38 @@ from ..tracing import known_sizes
 from .epilogue import Epilogue
 
 MANY = 2**18  # numbers in x W' + b, below which torch's batch norm takes half the time
+THIN = 16  # multiply-adds of Cov(x) for each number in x W' + b, above which it takes less too
 
 
-def foldable(norm: nn.Module | None, x: Tensor, out_channels: int) -> bool:
+def uses_batch(norm: nn.Module | None) -> bool:
+    """Whether ``batch_epilogue`` is what this norm does now."""
+    return type(norm) is nn.BatchNorm1d and norm.training
+
+
+def foldable(norm: nn.Module | None, x: Tensor, out_channels: int, groups: int = 1) -> bool:
     """Whether ``batch_epilogue`` is the cheaper way to take statistics of x W' + b."""
-    if type(norm) is not nn.BatchNorm1d or not norm.training:
+    if not uses_batch(norm):
         return False
     batch, nodes, channels = known_sizes(x.shape)
-    return out_channels >= channels and batch * nodes * out_channels >= MANY
+    thin = channels * (channels // groups) <= THIN * out_channels
+    return thin and out_channels >= channels and batch * nodes * out_channels >= MANY
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (C,) and covariance (C, C) over all nodes of x (B, N, C)."""
-    return _moments(x) if torch.compiler.is_compiling() else _Moments.apply(x)
+def moments(x: Tensor, groups: int = 1) -> tuple[Tensor, Tensor]:
+    """Mean (g, c, 1) and covariance (g, c, c) over all nodes of each group of channels.
+
+    Args:
+        x: (B, N, g c).
+        groups: g.
+    """
+    grouped = x.mT.unflatten(1, (groups, -1))
+    return _moments(grouped) if torch.compiler.is_compiling() else _Moments.apply(grouped)
 
 
-def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    mean = x.mean((0, 1))
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:  # (B, g, c, N)
+    mean = x.mean((0, 3)).unsqueeze(2)
     centred = x - mean
-    return mean, (centred.mT @ centred).sum(0) / (x.shape[0] * x.shape[1])
+    return mean, (centred @ centred.mT).sum(0) / (x.shape[0] * x.shape[3])
 
 
 class _Moments(torch.autograd.Function):
@@ -47,9 +60,9 @@ class _Moments(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_mean: Tensor, grad_covariance: Tensor) -> Tensor:
         x, mean = ctx.saved_tensors
-        count = x.shape[0] * x.shape[1]
+        count = x.shape[0] * x.shape[3]
         weight = (grad_covariance + grad_covariance.mT) / count
-        return x @ weight + (grad_mean / count - mean @ weight)
+        return weight @ x + (grad_mean / count - weight @ mean)
 
 
 @without_autocast
@@ -59,6 +72,7 @@ def batch_epilogue(
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None = None,
+    groups: int = 1,
 ) -> Epilogue:
     """A batch norm in training mode over y = x W' + b as an affine map that y can take in.
 
@@ -68,8 +82,9 @@ def batch_epilogue(
 
     Args:
         x: (B, N, C).
-        weight, bias: W (C', C), b (C',).
+        weight, bias: W (C', C / g), b (C',).
         mask: (B, N), False where there is padding, of which no statistics are taken.
+        groups: g; W stands for a block diagonal one with so many blocks.
 
     Raises:
         ValueError: one node in all, which has no variance.
@@ -81,10 +96,11 @@ def batch_epilogue(
         raise ValueError(
             f"Expected more than 1 value per channel when training; input has {tuple(x.shape)}"
         )
-    weight = at_least_float32(weight)
-    mean, covariance = moments(at_least_float32(x))
-    variance = ((weight @ covariance) * weight).sum(1)
-    mean = weight @ mean if bias is None else weight @ mean + bias
+    weight = at_least_float32(weight).unflatten(0, (groups, -1))
+    mean, covariance = moments(at_least_float32(x), groups)
+    variance = ((weight @ covariance) * weight).sum(2).flatten()
+    mean = (weight @ mean).flatten()
+    mean = mean if bias is None else mean + bias
     _remember(norm, mean, variance * (count / (count - 1)))
     return Epilogue.of_statistics(norm, mean, variance)
 

@@ -10,18 +10,19 @@ from nonlocal_zoo.layers import Projection, statistics
 from nonlocal_zoo.testing import assert_near, randomize_, refuses
 
 
-@pytest.mark.parametrize("out_channels", [4, 9])
+@pytest.mark.parametrize(("out_channels", "groups"), [(4, 1), (9, 1), (6, 2)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("momentum", [0.1, None])
 @pytest.mark.parametrize("offset", [0.0, 100.0])
-def test_it_is_torch_s(out_channels, bias, momentum, offset):
-    ours = randomize_(Projection(4, out_channels, bias, norm="batch").double())
+def test_it_is_torch_s(out_channels, groups, bias, momentum, offset):
+    ours = randomize_(Projection(4, out_channels, bias, norm="batch", groups=groups).double())
     ours.norm.momentum = momentum
     theirs = copy.deepcopy(ours)
     for _ in range(2):  # what is remembered moves twice
         x = (torch.randn(2, 7, 4).double() + offset).requires_grad_()
         y = ours(x)
-        linear = torch.einsum("bnc,kc->bnk", x, theirs.weight)
+        matrix = torch.block_diag(*theirs.weight.chunk(groups))
+        linear = torch.einsum("bnc,kc->bnk", x, matrix)
         expected = theirs.norm((linear + theirs.bias if bias else linear).mT).mT
         assert_near(y, expected)
         back = torch.randn_like(y)
@@ -56,6 +57,15 @@ def test_small_products_are_left_to_torch(monkeypatch):
     assert not called
     module(torch.randn(1, 13, 4))
     assert called
+
+
+@pytest.mark.parametrize(("groups", "left"), [(1, True), (16, False)])
+def test_wide_covariances_are_left_to_torch(groups, left):
+    """Cov(x) of 32 channels takes more than the norm of 32; 16 of 2 channels each do not."""
+    module, called = Projection(32, 32, norm="batch", groups=groups), []
+    module.norm.register_forward_hook(lambda *_: called.append(True))
+    module(torch.randn(2, 7, 32))
+    assert bool(called) == left
 
 
 def test_one_node_has_no_variance():
