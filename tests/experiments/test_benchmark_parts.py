@@ -139,6 +139,15 @@ def test_contenders_take_turns():
     assert spread([1, 2, 3, 4, 100]) == (3, 2, 4)
 
 
+def test_memory_that_a_pass_maps():
+    """128 MiB is more than glibc keeps: each pass gets it anew. The other writes what is there."""
+    there = torch.zeros(2**25)
+    fresh, kept = times([lambda: torch.zeros(2**25), there.zero_], CASE, rounds=3, limit=100)
+    size = 4 * 2**25
+    assert all(0.9 * size < turn.mapped < 1.5 * size for turn in fresh)
+    assert all(turn.mapped < 0.1 * size for turn in kept)
+
+
 def test_one_pass_takes_all_gradients():
     case = CASE.at(mode="train")
     block, x, seen = case.build(), case.input(), []

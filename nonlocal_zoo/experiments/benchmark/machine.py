@@ -34,6 +34,6 @@ def roofs(device: str, dtype: str, threads: int, seconds: float = 2.0) -> Roofs:
     source = torch.zeros(COPIED, dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)
     measured = times([*products, lambda: target.copy_(source)], case, 50, seconds)
-    best = [min(values) for values in measured]
+    best = [min(turn.seconds for turn in turns) for turns in measured]
     rates = [r * i * c / t for (r, i, c), t in zip(SHAPES, best[:-1], strict=True)]
     return Roofs(max(rates), 2 * COPIED / best[-1])

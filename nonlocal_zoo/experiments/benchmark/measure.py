@@ -112,10 +112,10 @@ def _time(
     if not right or right[0][0].contender != "block":
         return
     measured = times([f for _, f in right], case, options.rounds, options.time_limit)
-    for (row, _), values in zip(right, measured, strict=True):
-        row.seconds, row.seconds_low, row.seconds_high = spread(values)
-        row.rounds = len(values)
-        ratios = [theirs / ours for theirs, ours in zip(values, measured[0], strict=True)]
+    for (row, _), turns in zip(right, measured, strict=True):
+        row.seconds, row.seconds_low, row.seconds_high = spread([t.seconds for t in turns])
+        row.rounds, row.mapped = len(turns), spread([t.mapped for t in turns]).median
+        ratios = [a.seconds / b.seconds for a, b in zip(turns, measured[0], strict=True)]
         row.ratio, row.ratio_low, row.ratio_high = spread(ratios)
 
 

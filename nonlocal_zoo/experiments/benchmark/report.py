@@ -117,7 +117,9 @@ def _time(row: pd.Series) -> str:
     if not row.rounds:
         return ""
     spread = "" if row.rounds < 2 else f" ({_ms(row.seconds_low)} to {_ms(row.seconds_high)})"
-    return f"{_ms(row.seconds)}{spread} ms"
+    mapped = row.mapped / 2**20
+    fresh = f", {mapped:.0f} MiB fresh" if mapped >= 0.5 else ""
+    return f"{_ms(row.seconds)}{spread} ms{fresh}"
 
 
 def _ms(seconds: float) -> str:

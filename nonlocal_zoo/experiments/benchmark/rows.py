@@ -18,6 +18,7 @@ WRONG = "wrong"  # how the status of a wrong answer begins
 class Row:
     """Times in seconds, memory and traffic in bytes; nan where nothing was measured.
 
+    ``mapped`` is what the system had to map anew in a pass, the median of the rounds.
     ``ratio`` is this contender's time over the block's, from rounds side by side. ``low`` and
     ``high`` are quartiles. Fractions are of the machine's roofs in the same run.
     """
@@ -43,6 +44,7 @@ class Row:
     seconds_low: float = NAN
     seconds_high: float = NAN
     rounds: int = 0
+    mapped: float = NAN
     ratio: float = NAN
     ratio_low: float = NAN
     ratio_high: float = NAN

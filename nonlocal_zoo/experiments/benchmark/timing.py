@@ -26,6 +26,13 @@ class Spread(NamedTuple):
     high: float
 
 
+class Turn(NamedTuple):
+    """One pass: its seconds, and the bytes of memory that the system had to map for it."""
+
+    seconds: float
+    mapped: float
+
+
 def spread(values: Sequence[float]) -> Spread:
     """Median and quartiles of some values."""
     low, median, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
@@ -53,8 +60,8 @@ def one_pass(contender: Contender, case: Case, x: Tensor) -> Callable[[], Tensor
 
 def times(
     passes: Sequence[Callable[[], object]], case: Case, rounds: int, limit: float
-) -> list[list[float]]:
-    """Seconds of one pass, for each of ``passes``, in each round: A B C, A B C, ...
+) -> list[list[Turn]]:
+    """What one pass takes, for each of ``passes``, in each round: A B C, A B C, ...
 
     Args:
         passes: warmed up.
@@ -62,23 +69,24 @@ def times(
         rounds: at most, and three at least.
         limit: seconds for all rounds together, after which no other is begun.
     """
-    wait = device(case.device).synchronize
+    on = device(case.device)
 
-    def seconds(function: Callable[[], object], count: int) -> float:
-        wait()
-        start = time.perf_counter()
+    def turn(function: Callable[[], object], count: int) -> Turn:
+        on.synchronize()
+        mapped, start = on.mapped(), time.perf_counter()
         for _ in range(count):
             function()
-        wait()
-        return (time.perf_counter() - start) / count
+        on.synchronize()
+        seconds = time.perf_counter() - start
+        return Turn(seconds / count, (on.mapped() - mapped) / count)
 
     with set_torch_threads(case.threads):
-        counts = [max(1, round(ROUND_SECONDS / seconds(f, 1))) for f in passes]
-        result: list[list[float]] = [[] for _ in passes]
+        counts = [max(1, round(ROUND_SECONDS / turn(f, 1).seconds)) for f in passes]
+        result: list[list[Turn]] = [[] for _ in passes]
         begin = time.perf_counter()
         for done in range(rounds):
             if done >= 3 and time.perf_counter() - begin > limit:
                 break
-            for values, function, count in zip(result, passes, counts, strict=True):
-                values.append(seconds(function, count))
+            for turns, function, count in zip(result, passes, counts, strict=True):
+                turns.append(turn(function, count))
     return result
