@@ -10,7 +10,7 @@ from nonlocal_zoo.experiments.benchmark.check import CHECK_BYTES, check, relativ
 from nonlocal_zoo.experiments.benchmark.formulas import FORMULAS, NoFormula
 from nonlocal_zoo.experiments.benchmark.installed import INSTALLED
 from nonlocal_zoo.experiments.benchmark.official import OFFICIAL
-from nonlocal_zoo.experiments.benchmark.peers import PEERS, NoPeer, NoSuchPeer
+from nonlocal_zoo.experiments.benchmark.peers import PEERS, NoPeer, NoSuchPeer, compiled
 from nonlocal_zoo.registry import AFFINITIES, BLOCKS
 
 GRID = (7, 9)
@@ -43,6 +43,15 @@ def _affinities(row):
     for config in [found] if isinstance(found, str | dict) else found:
         yield config
         yield from config.get("kernels", ()) if isinstance(config, dict) else ()
+
+
+def test_as_many_compiled_blocks_as_there_are(monkeypatch):
+    """Dynamo compiles a function so many times, and all modules share theirs."""
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
+    for channels in (4, 6):
+        case = Case("danet_channel", channels, (3, 4))
+        block, x = case.build(), case.input()
+        assert relative(compiled(case, block).forward(x), block(x)) < 1e-6
 
 
 @pytest.mark.parametrize("shape", [(30,), (2, 3, 4)], ids=str)

@@ -50,7 +50,12 @@ def own(case: Case, block: nn.Module) -> Contender:
 
 
 def compiled(case: Case, block: nn.Module) -> Contender:
-    """The block under torch.compile(fullgraph=True)."""
+    """The block under torch.compile(fullgraph=True).
+
+    Blocks of earlier cases are forgotten: all share nn.Module's code, which dynamo compiles a few
+    times and then no more.
+    """
+    torch.compiler.reset()
     return Contender(
         "block, compiled", torch.compile(block, fullgraph=True), tuple(block.parameters())
     )
