@@ -1,7 +1,6 @@
 """Graph operators: linear algebra over nodes, without parameters."""
 
 from . import opaque  # noqa: F401  (registers operators of torch)
-from .algebra import Product, Scaled, Sum
 from .base import Cost, GraphOperator
 from .chain import chain_matmul
 from .choice import Choice
@@ -16,12 +15,15 @@ from .heat import Heat
 from .low_rank import LowRank
 from .node_factor import NodeFactor
 from .node_low_rank import NodeLowRank
+from .product import Product
 from .relu_sum import ReluSum
 from .resolvent import Resolvent
+from .scaled import Scaled
 from .softmax import Softmax, is_small
 from .sparse import Sparse
 from .spectrum import Spectrum
 from .streaming import few_blocks
+from .sum import Sum
 
 __all__ = [
     "ChannelNodes",

@@ -129,7 +129,7 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
 
         The flags of the result are the caller's to set: only it knows the signs.
         """
-        from .algebra import Scaled
+        from .scaled import Scaled
 
         return Scaled(self, rows, columns)
 
@@ -227,7 +227,7 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
         return result
 
     def __add__(self, other: GraphOperator) -> GraphOperator:
-        from .algebra import Sum
+        from .sum import Sum
 
         return Sum(self, other)
 
@@ -258,7 +258,7 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
 
     def after(self, other: GraphOperator) -> GraphOperator:
         """The product A B, which applies B first."""
-        from .algebra import Product
+        from .product import Product
 
         return Product(self, other)
 

@@ -3,7 +3,7 @@
 import torch
 
 from nonlocal_zoo.operators import Dense, Diagonal, Identity, LowRank, Product, ReluSum, Sum
-from nonlocal_zoo.operators.algebra import Scaled
+from nonlocal_zoo.operators.scaled import Scaled
 from nonlocal_zoo.testing import OperatorContract
 
 

@@ -1,126 +1,15 @@
-"""Sums, products and scalings of operators, applied lazily."""
+"""Operators with factors for rows and columns beside them."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from . import thin
 from .base import Cost, GraphOperator
 from .choice import Choice
 from .dense import Dense
 from .derived import Derived
 from .low_rank import LowRank
-
-
-def _same_shape(a: GraphOperator, b: GraphOperator) -> None:
-    if a.shape != b.shape:
-        raise ValueError(f"operators have shapes {tuple(a.shape)} and {tuple(b.shape)}")
-
-
-class Sum(GraphOperator):
-    """A_1 + ... + A_n. Scaling goes to the terms, so that each keeps its structure."""
-
-    def __init__(self, *terms: GraphOperator) -> None:
-        self.terms = [
-            inner for term in terms for inner in (term.terms if isinstance(term, Sum) else [term])
-        ]
-        for term in self.terms[1:]:
-            _same_shape(self.terms[0], term)
-        self.symmetric = all(term.symmetric for term in self.terms)
-        self.nonnegative = all(term.nonnegative for term in self.terms)
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.terms[0].shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        dtype = self.terms[0].dtype
-        for term in self.terms[1:]:
-            dtype = torch.promote_types(dtype, term.dtype)
-        return dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.terms[0].device
-
-    def matmul(self, rhs: Tensor) -> Tensor:
-        result = self.terms[0].matmul(rhs)
-        for term in self.terms[1:]:
-            result = result + term.matmul(rhs)
-        return result
-
-    def transpose(self) -> GraphOperator:
-        if self.symmetric:
-            return self
-        result = Sum(*(term.transpose() for term in self.terms))
-        result.nonnegative, result.bounded = self.nonnegative, self.bounded
-        return result
-
-    def low_rank(self) -> LowRank | None:
-        terms = [term.low_rank() for term in self.terms]
-        return None if None in terms else thin.total(terms)
-
-    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
-        return Sum(*(term.scale(rows, columns) for term in self.terms))
-
-    def ways(self, channels: int) -> tuple[Choice, ...]:
-        return tuple(way for term in self.terms for way in term.ways(channels))
-
-    def cost(self, channels: int) -> Cost:
-        costs = [term.cost(channels) for term in self.terms]
-        return Cost(sum(c.multiply_adds for c in costs), sum(c.bytes for c in costs))
-
-
-class Product(GraphOperator):
-    """A B, applied from the right: A (B rhs)."""
-
-    def __init__(self, left: GraphOperator, right: GraphOperator) -> None:
-        if left.shape[2] != right.shape[1]:
-            raise ValueError(f"shapes {tuple(left.shape)} and {tuple(right.shape)} do not chain")
-        self.left, self.right = left, right
-        self.nonnegative = left.nonnegative and right.nonnegative
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((*self.left.shape[:2], self.right.shape[2]))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.promote_types(self.left.dtype, self.right.dtype)
-
-    @property
-    def device(self) -> torch.device:
-        return self.left.device
-
-    def matmul(self, rhs: Tensor) -> Tensor:
-        return self.left.matmul(self.right.matmul(rhs))
-
-    def transpose(self) -> GraphOperator:
-        return Product(self.right.transpose(), self.left.transpose())
-
-    def low_rank(self) -> LowRank | None:
-        """It is one as soon as one side is."""
-        left, right = self.left.low_rank(), self.right.low_rank()
-        if left is not None and right is not None:
-            return thin.product(left, right)
-        if left is not None:
-            return LowRank(left.left, self.right.transpose().matmul(left.right), left.core)
-        if right is not None:
-            return LowRank(self.left.matmul(right.left), right.right, right.core)
-        return None
-
-    def factors(self) -> tuple[GraphOperator, GraphOperator] | None:
-        few = self.left.known_shape[2] < self.left.known_shape[1]
-        return (self.left, self.right) if few else None
-
-    def ways(self, channels: int) -> tuple[Choice, ...]:
-        return (*self.right.ways(channels), *self.left.ways(channels))
-
-    def cost(self, channels: int) -> Cost:
-        left, right = self.left.cost(channels), self.right.cost(channels)
-        return Cost(left.multiply_adds + right.multiply_adds, left.bytes + right.bytes)
 
 
 class Scaled(Derived):
