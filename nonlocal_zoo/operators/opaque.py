@@ -9,15 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .log_sum_exp import log_sum_gradients, log_sums
 from .streaming import row_scores, rows_at_once
 
 
 @torch.library.custom_op("nonlocal_zoo::logsumexp", mutates_args=())
 def _logsumexp(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
-    """See streaming.logsumexp: (B, N, 1)."""
-    blocks = query.split(rows_at_once(*key.shape[:2]), dim=1)
-    rows = [row_scores(block, key, bias, mask).logsumexp(-1, keepdim=True) for block in blocks]
-    return torch.cat(rows, dim=1)
+    """See log_sum_exp.logsumexp: (B, N, 1)."""
+    return log_sums(query, key, bias, mask)
 
 
 @torch.library.custom_op("nonlocal_zoo::logsumexp_backward", mutates_args=())
@@ -29,15 +28,7 @@ def _logsumexp_backward(
     bias: Tensor | None,
     mask: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of query, key and bias; d l_i = sum_j exp(s_ij - l_i) d s_ij."""
-    rows = rows_at_once(*key.shape[:2])
-    to_query, to_key, to_bias = [], torch.zeros_like(key), key.new_zeros(*key.shape[:2], 1)
-    for q, g, r in zip(*(x.split(rows, dim=1) for x in (query, gradient, result)), strict=True):
-        weights = g * (row_scores(q, key, bias, mask) - r).exp()
-        to_query.append(weights @ key)
-        to_key += weights.mT @ q
-        to_bias += weights.sum(1).unsqueeze(-1)
-    return torch.cat(to_query, 1), to_key, to_bias
+    return log_sum_gradients(gradient, result, query, key, bias, mask)
 
 
 @_logsumexp.register_fake

@@ -11,7 +11,8 @@ from ..tracing import known_sizes
 from .base import Cost, GraphOperator
 from .choice import Choice
 from .dense import Dense
-from .streaming import attend, logsumexp
+from .log_sum_exp import logsumexp
+from .streaming import attend
 
 FORMED = 2**18  # entries of one graph: 1 MiB in float32
 # Times as many where the fused kernel would pad queries or values to twice their width, and for

@@ -1,4 +1,4 @@
-"""Attention sums over exp(q_i . k_j) in O(N) memory, forward and backward."""
+"""Attention in O(N) memory, forward and backward, and how much of its scores may be formed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from contextlib import contextmanager
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from ..precision import without_autocast
-from ..tracing import for_onnx, takes_own_operators
 from .wide_attention import wide, wide_attend
 
 SCORES_AT_ONCE = 2**22  # scores of one graph that may be in memory together: 16 MiB in float32
@@ -30,6 +28,11 @@ def few_blocks(batch: int, rows: int, columns: int) -> bool:
     A traced graph does not know how many blocks an image will need, and keeps them.
     """
     return torch.compiler.is_compiling() or rows <= FEW * rows_at_once(batch, columns)
+
+
+def scores_in_cache(x: Tensor) -> int:
+    """How many scores a tile may have that is read several times."""
+    return SCORES_AT_ONCE // 16 if x.device.type == "cpu" else SCORES_AT_ONCE
 
 
 @contextmanager
@@ -98,34 +101,3 @@ def row_scores(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | N
     if bias is not None:
         scores = scores + bias.mT
     return scores if mask is None else scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
-
-
-def _rows(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
-    return row_scores(query, key, bias, mask).logsumexp(-1, keepdim=True)
-
-
-@without_autocast
-def logsumexp(
-    query: Tensor, key: Tensor, bias: Tensor | None = None, mask: Tensor | None = None
-) -> Tensor:
-    """log sum_j exp(q_i . k_j + b_j) over the keys to keep: (B, N, 1).
-
-    Rows are done in blocks, and each block is computed again in the backward pass instead of
-    being kept.
-
-    Args:
-        query, key: (B, N, d), (B, M, d).
-        bias: b, (B, M, 1).
-        mask: (B, M), True for the keys to keep.
-    """
-    if takes_own_operators():
-        return torch.ops.nonlocal_zoo.logsumexp(query, key, bias, mask)
-    if for_onnx():  # a runtime that forms N x N scores for the attention as well
-        return _rows(query, key, bias, mask)
-    batch, columns = key.shape[:2]
-    blocks = query.split(rows_at_once(batch, columns), dim=1)
-    if len(blocks) == 1:
-        return _rows(query, key, bias, mask)
-    return torch.cat(
-        [checkpoint(_rows, block, key, bias, mask, use_reentrant=False) for block in blocks], dim=1
-    )

@@ -5,14 +5,9 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from nonlocal_zoo.operators import streaming
-from nonlocal_zoo.operators.streaming import attend, logsumexp
+from nonlocal_zoo.operators.streaming import attend
 from nonlocal_zoo.operators.wide_attention import wide, wide_attend
-from nonlocal_zoo.testing import (
-    assert_near,
-    assert_no_square,
-    largest_allocation,
-    small_score_blocks,
-)
+from nonlocal_zoo.testing import assert_near, assert_no_square, largest_allocation
 
 
 def randn(*shape):
@@ -20,22 +15,6 @@ def randn(*shape):
 
 
 MASK = torch.tensor([[1, 1, 0, 1, 1], [1, 0, 1, 1, 0]], dtype=torch.bool)
-
-
-@pytest.mark.parametrize("mask", [None, MASK])
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("scores", [1, 10, 30, 10**6])
-def test_logsumexp(scores, bias, mask):
-    query, key, bias = randn(2, 7, 3), randn(2, 5, 3), randn(2, 5, 1) if bias else None
-    dense = torch.einsum("bnd,bmd->bnm", query, key)
-    if bias is not None:
-        dense = dense + bias.mT
-    if mask is not None:
-        dense = torch.where(mask.unsqueeze(1), dense, -torch.inf)
-    with small_score_blocks(scores):
-        assert_near(logsumexp(query, key, bias, mask), dense.exp().sum(2, keepdim=True).log())
-        inputs = [t.requires_grad_() for t in (query, key, bias) if t is not None]
-        assert gradcheck(lambda q, k, *b: logsumexp(q, k, *(b or [None]), mask), inputs)
 
 
 @pytest.mark.parametrize("mask", [None, MASK])
@@ -129,32 +108,16 @@ def test_queries_side_by_side(batch, nodes, parts, masked, monkeypatch):
 def test_nothing_square_is_made():
     nodes = 512
     query, key = (torch.randn(1, nodes, 4, requires_grad=True) for _ in range(2))
-    assert_no_square(lambda: logsumexp(query, key).sum().backward(), nodes)
     assert_no_square(lambda: attend(query, key, key.sin()).sum().backward(), nodes)
     for width in (1, 4, 9):  # narrower and wider values than keys: fused all the same
         value = torch.randn(1, nodes, width).mT.contiguous().mT
         assert_no_square(lambda value=value: attend(query, key, value).sum().backward(), nodes)
-    assert largest_allocation(lambda: logsumexp(query, key)) == nodes**2, "one block if it fits"
-
-
-def test_blocks_are_computed_again_and_not_kept():
-    nodes, kept = 256, {}
-
-    def pack(tensor):
-        kept[tensor.data_ptr()] = tensor.numel()
-        return tensor
-
-    query, key = (torch.randn(1, nodes, 4, requires_grad=True) for _ in range(2))
-    with small_score_blocks(nodes * 4), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        logsumexp(query, key)
-    assert sum(kept.values()) < nodes**2 // 4
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_autocast_casts_nothing(dtype):
     query, key, value = (torch.randn(1, 6, 3) for _ in range(3))
-    expected = attend(query, key, value), logsumexp(query, key)
+    expected = attend(query, key, value)
     with torch.autocast("cpu", dtype=dtype):
-        actual = attend(query, key, value), logsumexp(query, key)
-    for a, e in zip(actual, expected, strict=True):
-        assert a.dtype == torch.float32 and torch.equal(a, e)
+        actual = attend(query, key, value)
+    assert actual.dtype == torch.float32 and torch.equal(actual, expected)
