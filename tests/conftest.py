@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,17 @@ def _streamed(monkeypatch: pytest.MonkeyPatch) -> None:
 def _folded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch norm of a small product takes its statistics as of a large one."""
     monkeypatch.setattr(statistics, "MANY", 0)
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> Iterator[None]:
+    """mmengine's default scope, which a run sets for good, is that of its test alone."""
+    before = dict(_scopes())
+    yield
+    _scopes().clear()
+    _scopes().update(before)
+
+
+def _scopes() -> dict:
+    registry = sys.modules.get("mmengine.registry")
+    return {} if registry is None else registry.DefaultScope._instance_dict

@@ -4,14 +4,14 @@ import re
 import sys
 from pathlib import Path
 
-from nonlocal_zoo.experiments.benchmark.readme import speed_table
+from nonlocal_zoo.experiments.benchmark.readme import in_short, speed_table
 from nonlocal_zoo.experiments.pages import write_or_check
 from nonlocal_zoo.tables import HEADER, block_rows, to_markdown
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs/benchmarks"
-RUN = BENCHMARKS / "speed.csv"
+RUNS = {"speed.csv": speed_table, "small.csv": in_short}
 SHAPE = (1, 512, 97, 97)
 
 
@@ -23,9 +23,7 @@ def blocks() -> str:
 
 def speed() -> str:
     """What docs/benchmarks has of the last runs."""
-    parts = []
-    if RUN.exists():
-        parts.append(speed_table(RUN, least_nodes=1000))
+    parts = [told(BENCHMARKS / run) for run, told in RUNS.items() if (BENCHMARKS / run).exists()]
     if (BENCHMARKS / "scale.png").exists():
         parts.append("![time and memory against the number of nodes](docs/benchmarks/scale.png)\n")
     return "\n".join(parts) or "No run is in docs/benchmarks yet.\n"

@@ -5,21 +5,15 @@ by side), which is the fastest layout for products with tall, thin matrices; ima
 channel by channel, as views, and no tensor is transposed on the way in.
 """
 
+from .activation import ACTIVATIONS, activate, make_activation
 from .epilogue import NOTHING, Epilogue
+from .joint import project, project_jointly, sum_of_products
 from .length import inverse_length, l2_normalize
 from .linear import linear, slow_width
 from .norms import NORMS, apply_norm, make_norm
 from .pool import GridPool
 from .products import pays, product
-from .projection import (
-    ACTIVATIONS,
-    Projection,
-    activate,
-    make_activation,
-    project,
-    project_jointly,
-    sum_of_products,
-)
+from .projection import Projection
 
 __all__ = [
     "ACTIVATIONS",

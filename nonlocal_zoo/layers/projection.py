@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ..precision import cast
-from ..registry import choose
+from .activation import activate_product, make_activation
 from .epilogue import NOTHING, Epilogue
 from .linear import linear
 from .norms import apply_norm, make_norm
 from .statistics import batch_epilogue, foldable, uses_batch
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
-
-
-def make_activation(activation: str | None) -> nn.Module | None:
-    """Pointwise nonlinearity: "relu" or None."""
-    name = choose("activation", activation, [None, *ACTIVATIONS])
-    return ACTIVATIONS[name]() if name else None
-
-
-def activate(activation: nn.Module | None, y: Tensor) -> Tensor:
-    """activation(y) of a y that nobody else holds: in place where no gradient is recorded."""
-    if activation is None:
-        return y
-    if isinstance(activation, nn.ReLU) and not y.requires_grad:
-        return y.relu_()
-    return activation(y)
-
-
-def activate_product(activation: nn.Module | None, y: Tensor) -> Tensor:
-    """activation(y) of a matrix product or a norm of one: their gradients do not need y.
-
-    In place, but not in a view that records gradients, where autograd would copy all of its base.
-    """
-    if y.requires_grad and isinstance(activation, nn.ReLU):
-        return activation(y) if torch.compiler.is_compiling() or y._is_view() else y.relu_()
-    return activate(activation, y)
 
 
 class Projection(nn.Module):
@@ -147,63 +118,3 @@ class Projection(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
-
-
-def project(x: Tensor, *projections: Projection, mask: Tensor | None = None) -> list[Tensor]:
-    """Several projections of the same features, through one matrix product where that is one."""
-    if any(p.groups > 1 for p in projections):
-        return [p(x, mask) for p in projections]
-    y, folds = _product(x, projections, mask)
-    widths = [p.out_channels for p in projections]
-    if None not in folds and len({type(p.activation) for p in projections}) == 1:
-        y = activate_product(projections[0].activation, y)
-        return [*y.split_with_sizes(widths, dim=2)]
-    triples = zip(projections, y.split_with_sizes(widths, dim=2), folds, strict=True)
-    return [p.finish(part, fold, mask) for p, part, fold in triples]
-
-
-def project_jointly(x: Tensor, *projections: Projection) -> Tensor:
-    """The same side by side in one tensor, of projections that end alike, without a norm."""
-    y, _ = _product(x, projections)
-    return activate_product(projections[0].activation, y)
-
-
-def _product(
-    x: Tensor, projections: Sequence[Projection], mask: Tensor | None = None
-) -> tuple[Tensor, list[Epilogue | None]]:
-    weights, biases, folds = [], [], []
-    for p in projections:
-        p.check(x)
-        fold = p.epilogue(x, mask)
-        weight, bias = (fold or NOTHING).fold(p.weight, p.bias)
-        weights.append(weight)
-        biases.append(bias)
-        folds.append(fold)
-    if all(bias is None for bias in biases):
-        return linear(x, torch.cat(weights)), folds
-    pairs = zip(weights, biases, strict=True)
-    bias = torch.cat([w.new_zeros(w.shape[0]) if b is None else b for w, b in pairs])
-    return linear(x, torch.cat(weights), bias), folds
-
-
-def sum_of_products(parts: Sequence[tuple[Tensor, Projection]], epilogue: Epilogue) -> Tensor:
-    """epilogue(sum_k x_k W_k' + b_k), through one matrix product where that is one.
-
-    An x_k of one node is what all nodes get.
-    """
-    if len(parts) == 1:
-        return parts[0][1].product(parts[0][0], epilogue)
-    if any(p.groups > 1 for _, p in parts):
-        (x, p), *rest = parts
-        y = p.product(x, epilogue)
-        return y + sum_of_products(rest, epilogue.without_shift())
-    nodes = next((x.shape[1] for x, _ in parts if x.shape[1] != 1), 1)
-    dtype = torch.float16  # the widest: rational filters of half-precision features are float32
-    for x, p in parts:
-        p.check(x)
-        dtype = torch.promote_types(dtype, x.dtype)
-    biases = [p.bias for _, p in parts if p.bias is not None]
-    weight = torch.cat([p.weight for _, p in parts], dim=1)
-    weight, bias = epilogue.fold(weight, sum(biases[1:], start=biases[0]) if biases else None)
-    xs = [cast(x, dtype).expand(-1, nodes, -1) for x, _ in parts]
-    return linear(xs, weight, bias, epilogue.channels_first)

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from ..layers import Epilogue
-from ..registry import choose
 from ..tracing import known_sizes
+from .arithmetic import Arithmetic
 from .choice import Choice
 from .functions import MatrixFunctions
+from .normalization import Normalization
+from .requirements import Requirements
 from .spectra import Spectra
 
 
@@ -28,18 +30,7 @@ class Cost(NamedTuple):
     bytes: int
 
 
-def inverse_power(degree: Tensor, exponent: float) -> Tensor:
-    """degree^(-exponent) where degree > 0, else 0, with a finite gradient everywhere.
-
-    For exponents up to 1. A degree of at most the root of the smallest normal number (1e-19 in
-    float32) counts as 0: the gradient has degree^(-exponent - 1), which would overflow. NaN stays.
-    The inner ``where`` keeps the unused branch finite: 0 * inf is NaN in a backward pass.
-    """
-    none = degree <= torch.finfo(degree.dtype).tiny ** 0.5
-    return torch.where(none, 0, torch.where(none, 1, degree).pow(-exponent))
-
-
-class GraphOperator(MatrixFunctions, Spectra, ABC):
+class GraphOperator(Arithmetic, Normalization, Requirements, MatrixFunctions, Spectra, ABC):
     """A batch of linear maps A: (B, N, M), rows hear, columns speak.
 
     Square (N = M) for all but affinities with pooled keys. Sums, products, scalings,
@@ -124,15 +115,6 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
         """A for several products: what each of them would form again is formed once."""
         return self
 
-    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
-        """diag(rows) A diag(columns); rows (B | 1, N | 1, 1), columns (B | 1, M | 1, 1).
-
-        The flags of the result are the caller's to set: only it knows the signs.
-        """
-        from .scaled import Scaled
-
-        return Scaled(self, rows, columns)
-
     def degree(self) -> Tensor:
         """Row sums A 1: (B, N, 1), in float32 or better."""
         batch, _, columns = self.shape
@@ -158,113 +140,6 @@ class GraphOperator(MatrixFunctions, Spectra, ABC):
         chosen = torch.zeros(nodes, len(indices), dtype=self.dtype, device=self.device)
         chosen[list(indices), range(len(indices))] = 1
         return self.transpose().matmul(chosen.expand(batch, -1, -1)).mT
-
-    @property
-    def square(self) -> bool:
-        """Whether rows and columns are the same nodes, so that A^2 and I + A have a meaning."""
-        return self.shape[1] == self.shape[2]
-
-    def require_square(self, what: str) -> None:
-        """Raises ValueError that says what needs a square operator."""
-        if not self.square:
-            raise ValueError(
-                f"{what} needs a square operator; this one has {self.shape[1]} rows and "
-                f"{self.shape[2]} columns (pooled keys: subsample, or the affinity). Allowed "
-                "there: the adjacency filter"
-            )
-
-    def require_symmetric(self, what: str) -> None:
-        """Raises ValueError that says what needs a symmetric operator."""
-        self.require_square(what)
-        if not self.symmetric:
-            raise ValueError(
-                f"{what} needs a symmetric operator (real eigenvalues); {type(self).__name__} is "
-                "not known to be one. Allowed: symmetrize=True with normalize=None or 'sym'"
-            )
-
-    def require_bounded(self, what: str) -> None:
-        """Raises ValueError that says what needs a spectral radius of at most 1."""
-        self.require_square(what)
-        if not self.bounded:
-            raise ValueError(
-                f"{what} needs an operator of spectral radius <= 1; that of "
-                f"{type(self).__name__} is not known. Allowed: normalize='sym' or 'rw', softmax "
-                "affinities; bounded=True for a matrix of which you know it"
-            )
-
-    def symmetrize(self) -> GraphOperator:
-        """(A + A') / 2."""
-        self.require_square("symmetrize")
-        if self.symmetric:
-            return self
-        result = (self + self.transpose()) * 0.5
-        result.symmetric, result.nonnegative = True, self.nonnegative
-        return result
-
-    def normalize(self, kind: str) -> GraphOperator:
-        """Degree normalisation, with D = diag(A 1) and 0 in place of 1/0.
-
-        "sym": D^(-1/2) A D^(-1/2); for a symmetric A its spectrum lies in [-1, 1].
-        "rw": D^(-1) A, the random walk: rows sum to one.
-
-        Raises:
-            ValueError: entries may be negative, or "sym" of an operator that is not square.
-        """
-        choose("normalize", kind, ["sym", "rw"])
-        if not self.nonnegative:
-            raise ValueError(
-                f"normalize={kind!r} needs non-negative entries (a degree must not cancel); "
-                f"{type(self).__name__} may have negative ones"
-            )
-        if kind == "rw":
-            inverse = inverse_power(self.degree(), 1)
-            result, symmetric = self.scale(inverse, torch.ones_like(inverse[:, :1])), False
-        else:
-            self.require_square("normalize='sym'")
-            root = inverse_power(self.degree(), 0.5)
-            result, symmetric = self.scale(root, root), self.symmetric
-        result.symmetric, result.nonnegative, result.bounded = symmetric, True, result.square
-        return result
-
-    def __add__(self, other: GraphOperator) -> GraphOperator:
-        from .sum import Sum
-
-        return Sum(self, other)
-
-    def times(self, factor: float | Tensor) -> GraphOperator:
-        """factor * A, with a number, a 0-d tensor or one factor per graph (B, 1, 1)."""
-        if isinstance(factor, Tensor):
-            nonnegative = bounded = False  # a learnt factor may change its sign
-            factor = factor.reshape(-1, 1, 1)
-        else:
-            nonnegative = self.nonnegative and factor >= 0
-            bounded = self.bounded and abs(factor) <= 1
-            factor = torch.full((1, 1, 1), factor, dtype=self.dtype, device=self.device)
-        result = self.scale(factor, torch.ones_like(factor))
-        result.symmetric, result.nonnegative = self.symmetric, nonnegative
-        result.bounded = bounded
-        return result
-
-    def __mul__(self, factor: float | Tensor) -> GraphOperator:
-        return self.times(factor)
-
-    __rmul__ = __mul__
-
-    def __neg__(self) -> GraphOperator:
-        return self * -1.0
-
-    def __sub__(self, other: GraphOperator) -> GraphOperator:
-        return self + (-other)
-
-    def after(self, other: GraphOperator) -> GraphOperator:
-        """The product A B, which applies B first."""
-        from .product import Product
-
-        return Product(self, other)
-
-    def __matmul__(self, other: GraphOperator | Tensor) -> GraphOperator | Tensor:
-        """A @ tensor applies A; A @ operator is the product."""
-        return self.matmul(other) if isinstance(other, Tensor) else self.after(other)
 
     def __repr__(self) -> str:
         flags = [f for f in ("symmetric", "nonnegative") if getattr(self, f)]

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck
 
 from nonlocal_zoo.operators import Dense, Diagonal, Identity, LowRank, Product, Sum
-from nonlocal_zoo.operators.base import inverse_power
+from nonlocal_zoo.operators.normalization import inverse_power
 from nonlocal_zoo.testing import assert_near, dense_normalized, refuses
 
 

@@ -56,7 +56,7 @@ GROWING = ("32x32", "45x45", "64x64", "90x90", "128x128", "180x180", "256x256", 
            "500x500")  # fmt: skip
 
 PRESETS: dict[str, tuple[Row, ...]] = {
-    # Against the reference of each, at the sizes that it is used at, and at a small one.
+    # Against the reference of each, at the sizes that it is used at.
     "speed": (
         Row("snl", 512, ("32x64", "97x97"), ALL),
         Row("nl", 512, ("97x97",), (*ALL, "sdpa")),
@@ -64,14 +64,16 @@ PRESETS: dict[str, tuple[Row, ...]] = {
         Row("latentgnn", 1024, ("50x76",), ALL, {"reduction": 8}),
         Row("latentgnn", 1024, ("50x76",), ALL, {"reduction": 16}),
         Row("*", 512, ("97x97",), ("dense", "installed")),
-        Row("*", 32, ("14x14",), ("dense", "installed")),
     ),
     # Growth with N: C = 64, c = 32, batch 1.
     "scale": (Row("*", 64, GROWING, (), {"reduction": 2}),),
     # As "scale", the largest size alone: what 250,000 nodes take.
     "largest": (Row("*", 64, GROWING[-1:], (), {"reduction": 2}),),
     # Where calls cost more than numbers.
-    "small": (Row("*", 32, ("14x14",)), Row("*", 64, ("28x28",))),
+    "small": (
+        Row("*", 32, ("14x14",), ("dense", "installed")),
+        Row("*", 64, ("28x28",), ("dense", "installed")),
+    ),
     # Sets of points, in one piece: a chunk of ScanNet, and a scan of a street.
     "points": (Row("*", 64, ("8192", "100000"), (), {"reduction": 2}, linear_on_points),),
 }

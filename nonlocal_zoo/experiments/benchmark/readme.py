@@ -12,41 +12,62 @@ from .rows import OK, read_csv
 
 HEADER = ("block", "input", "reference", "its time", "time", "faster", "of its roof",
           "faster in training")  # fmt: skip
+COMPILED = "block, compiled"
 CASE = ["block", "settings", "batch", "channels", "size"]
 
 
-def speed_table(path: Path, least_nodes: int = 0) -> str:
+def speed_table(path: Path) -> str:
     """Each block beside the fastest of its references that ran, from the csv file of a run.
 
-    float32 on the processor, with the most threads of the run. Inputs of fewer than
-    ``least_nodes`` nodes are in one sentence.
+    float32 on the processor, with the most threads of the run.
     """
-    table = read_csv(path)
-    table = table[(table.dtype == "float32") & (table.device == "cpu") & (table.status == OK)]
-    table = table[(table.threads == table.threads.max()) & (table.contender != "block, compiled")]
-    large, small = table[table.nodes >= least_nodes], table[table.nodes < least_nodes]
-    rows = [row for _, case in large.groupby(CASE, sort=False) for row in _rows(case)]
+    table = _processor(path)
+    rows = [row for _, case in table.groupby(CASE, sort=False) for row in _rows(case)]
     caption = (
         f"float32, {table.threads.max()} threads, medians. The reference is the fastest of those "
         "measured: dense (its formula as plain torch code), installed (mmcv, mmseg), official "
         "(the authors' class). Of its roof: of the machine's GEMM rate, or of its copy rate."
     )
-    return f"{to_markdown(HEADER, rows)}\n\n{caption}{_in_short(small)}\n"
+    return f"{to_markdown(HEADER, rows)}\n\n{caption}\n"
 
 
-def _in_short(table: pd.DataFrame) -> str:
-    """The least, median and largest ratio at small inputs."""
-    forward = table[table["mode"] == "forward"]
-    fastest = [_fastest(case) for _, case in forward.groupby(CASE, sort=False)]
-    ratios = pd.Series([case.ratio for case in fastest if case is not None], dtype=float)
-    if ratios.empty:
-        return ""
-    sizes = " and ".join(sorted({f"{r.channels} x {r['size']}" for _, r in forward.iterrows()}))
+def in_short(path: Path) -> str:
+    """The same of small inputs, in words, with and without torch.compile."""
+    table = _processor(path)
+    parts = []
+    for (channels, size), cases in table.groupby(["channels", "size"], sort=False):
+        forward = cases[cases["mode"] == "forward"]
+        plain, compiled = [], []
+        for _, case in forward.groupby("block", sort=False):
+            theirs = _fastest(case)
+            if theirs is None:
+                continue
+            plain.append(theirs.ratio)
+            compiled += (theirs.seconds / case[case.contender == COMPILED].seconds).to_list()
+        parts.append(
+            f"- {channels} x {size}: {_range(plain)}; under torch.compile {_range(compiled)}"
+        )
+    threads = int(table.threads.max())
     return (
-        f"\n\nAt {sizes}, where a pass takes microseconds and every call counts, the blocks are "
-        f"{ratios.min():.1f} to {ratios.max():.1f} times as fast as their references, the median "
-        f"{ratios.median():.1f}: most are slower there."
+        "Of small inputs, where every call counts, the blocks are so many times as fast as the "
+        f"fastest of their references (forward, {threads} thread{'s' * (threads > 1)}):\n\n"
+        + "\n".join(parts)
+        + "\n"
     )
+
+
+def _range(ratios: list[float]) -> str:
+    if not ratios:
+        return "not measured"
+    found = pd.Series(ratios, dtype=float)
+    return f"{found.min():.1f} to {found.max():.1f}, median {found.median():.1f}"
+
+
+def _processor(path: Path) -> pd.DataFrame:
+    """What ran in float32 on the processor, with the most threads."""
+    table = read_csv(path)
+    table = table[(table.dtype == "float32") & (table.device == "cpu") & (table.status == OK)]
+    return table[table.threads == table.threads.max()]
 
 
 def _rows(case: pd.DataFrame) -> Iterator[tuple[str, ...]]:
@@ -75,5 +96,5 @@ def _ours(rows: pd.DataFrame) -> pd.Series | None:
 
 
 def _fastest(rows: pd.DataFrame) -> pd.Series | None:
-    found = rows[(rows.contender != "block") & (rows.contender != "sdpa") & (rows.rounds > 0)]
+    found = rows[~rows.contender.isin(["block", COMPILED, "sdpa"]) & (rows.rounds > 0)]
     return found.sort_values("ratio").iloc[0] if len(found) else None
