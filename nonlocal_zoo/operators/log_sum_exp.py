@@ -44,10 +44,9 @@ def log_sums(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | Non
     """``logsumexp`` in tiles, each relative to the largest score so far."""
     result = query.new_empty(*query.shape[:2], 1)
     lowest = torch.finfo(query.dtype).min
-    rows, columns = _tiles(query, (query, result), (key, _kept(key, bias, mask)))
-    for q, out in rows:
+    for (q, out), blocks in _tiles((query, result), (key, _kept(key, bias, mask))):
         peak, total = torch.full_like(out, lowest), torch.zeros_like(out)
-        for k, b in columns:
+        for k, b in blocks:
             scores = _scores(q, k, b)
             before, peak = peak, torch.maximum(peak, scores.amax(2, keepdim=True))
             part = scores.sub_(peak).exp_().sum(2, keepdim=True)
@@ -67,10 +66,9 @@ def log_sum_gradients(
     """Of query, key and bias: d l_i = sum_j exp(s_ij - l_i) d s_ij."""
     to_query, to_key = query.new_zeros(query.shape), key.new_zeros(key.shape)
     to_bias = key.new_zeros(*key.shape[:2], 1)
-    whole = (key, _kept(key, bias, mask), to_key, to_bias)
-    rows, columns = _tiles(query, (query, grad, result, to_query), whole)
-    for q, g, sums, to_q in rows:
-        for k, b, to_k, to_b in columns:
+    rows, columns = (query, grad, result, to_query), (key, _kept(key, bias, mask), to_key, to_bias)
+    for (q, g, sums, to_q), blocks in _tiles(rows, columns):
+        for k, b, to_k, to_b in blocks:
             weights = _scores(q, k, b).sub_(sums).exp_().mul_(g)
             to_q.baddbmm_(weights, k)
             to_k.baddbmm_(weights.mT, q)
@@ -116,11 +114,19 @@ def _scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
 
 
 def _tiles(
-    query: Tensor, of_rows: Sequence[Tensor], of_columns: Sequence[Tensor]
-) -> tuple[Iterator[tuple[Tensor, ...]], list[tuple[Tensor, ...]]]:
-    """Blocks of rows and of columns, as high as wide, whose scores fit ``scores_in_cache``."""
-    each = max(1, scores_in_cache(query) // query.shape[0])
-    height = min(query.shape[1], max(1, isqrt(each)))
-    width = max(1, each // height)
-    rows = zip(*(x.split(height, dim=1) for x in of_rows), strict=True)
-    return rows, list(zip(*(x.split(width, dim=1) for x in of_columns), strict=True))
+    rows: Sequence[Tensor], columns: Sequence[Tensor]
+) -> Iterator[tuple[tuple[Tensor, ...], list[tuple[Tensor, ...]]]]:
+    """Blocks of rows, each with all blocks of columns: some graphs whole, or a part of one.
+
+    Whose scores are at most ``scores_in_cache``; a part has about as many rows as columns.
+    """
+    (_, n, _), m, scores = rows[0].shape, columns[0].shape[1], scores_in_cache(rows[0])
+    graphs, height, width = scores // (n * m), n, m
+    if not graphs:
+        graphs, height = 1, min(n, max(1, isqrt(scores)))
+        width = max(1, scores // height)
+    for some in zip(*(x.split(graphs) for x in (*rows, *columns)), strict=True):
+        of_rows, of_columns = some[: len(rows)], some[len(rows) :]
+        blocks = list(zip(*(x.split(width, dim=1) for x in of_columns), strict=True))
+        for block in zip(*(x.split(height, dim=1) for x in of_rows), strict=True):
+            yield block, blocks

@@ -23,8 +23,8 @@ def randn(*shape):
 MASK = torch.tensor([[1, 1, 0, 1, 1], [1, 0, 1, 1, 0]], dtype=torch.bool)
 
 
-# All at once, and tiles of 1 x 1, 2 x 2 and 5 x 6 scores of each graph.
-@pytest.mark.parametrize("scores", [1, 16 * 8, 16 * 60, 16 * 70])
+# Tiles of 1 x 1, 2 x 4 and 4 x 5 scores, of one graph, of both graphs.
+@pytest.mark.parametrize("scores", [1, 16 * 8, 16 * 20, 16 * 60, 16 * 70])
 @pytest.mark.parametrize("mask", [None, MASK])
 @pytest.mark.parametrize("bias", [False, True])
 def test_it_is_the_dense_one(scores, bias, mask):
