@@ -45,13 +45,13 @@ def _affinities(row):
         yield from config.get("kernels", ()) if isinstance(config, dict) else ()
 
 
-def test_as_many_compiled_blocks_as_there_are(monkeypatch):
+def test_as_many_compiled_blocks_as_there_are():
     """Dynamo compiles a function so many times, and all modules share theirs."""
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
-    for channels in (4, 6):
-        case = Case("danet_channel", channels, (3, 4))
-        block, x = case.build(), case.input()
-        assert relative(compiled(case, block).forward(x), block(x)) < 1e-6
+    with torch._dynamo.config.patch(recompile_limit=1):
+        for channels in (4, 6):
+            case = Case("danet_channel", channels, (3, 4))
+            block, x = case.build(), case.input()
+            assert relative(compiled(case, block).forward(x), block(x)) < 1e-6
 
 
 @pytest.mark.parametrize("shape", [(30,), (2, 3, 4)], ids=str)
