@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nonlocal_zoo.layers import statistics
-from nonlocal_zoo.operators import softmax
+from nonlocal_zoo.operators import sampled, softmax
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
@@ -36,6 +36,12 @@ def _streamed(monkeypatch: pytest.MonkeyPatch) -> None:
 def _folded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch norm of a small product takes its statistics as of a large one."""
     monkeypatch.setattr(statistics, "MANY", 0)
+
+
+@pytest.fixture(autouse=True)
+def _in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums over a few pairs of nodes go in parts, as over many."""
+    monkeypatch.setattr(sampled, "AT_ONCE", 64)
 
 
 @pytest.fixture(autouse=True)

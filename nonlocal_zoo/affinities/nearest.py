@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..arguments import Count
 from ..operators import Dense, GraphOperator, Sparse, chain_matmul, is_small
+from ..operators.sampled import sddmm
 from ..operators.streaming import row_scores, rows_at_once
 from ..precision import at_least_float32, without_autocast
 from ..registry import AFFINITIES
@@ -57,7 +58,8 @@ class Nearest(Affinity):
         found = _search(theta.detach(), phi.detach(), self.neighbours, signal.mask)
         graph = torch.arange(batch, device=found.device)[:, None, None].expand_as(found)
         row = torch.arange(nodes, device=found.device)[None, :, None].expand_as(found)
-        scores = (theta.unsqueeze(2) * phi[graph, found]).sum(-1)  # (B, N, k)
+        hear, speak = ((graph * nodes + node).flatten() for node in (row, found))
+        scores = sddmm(theta.flatten(0, 1), phi.flatten(0, 1), hear, speak).view(found.shape)
         if signal.mask is not None:
             scores = scores.masked_fill(~signal.mask[graph, found], -1e30)
         weights = signal.zero_padding(scores.softmax(-1))

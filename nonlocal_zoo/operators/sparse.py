@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..precision import widen_float16, without_autocast
+from ..precision import widen_float16
 from .base import Cost, GraphOperator
+from .sampled import spmm
 
 
 class Sparse(GraphOperator):
@@ -53,13 +54,15 @@ class Sparse(GraphOperator):
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         batch, rows, columns = self.shape
         graph, row, column = self.edges
-        messages = _weigh(
-            self.weights.to(dtype),
-            rhs.to(dtype).reshape(batch * columns, -1),
+        weights, features = (widen_float16(x.to(dtype)) for x in (self.weights, rhs))
+        out = spmm(
+            weights,
+            features.reshape(batch * columns, -1),
+            graph * rows + row,
             graph * columns + column,
+            batch * rows,
         )
-        out = messages.new_zeros(batch * rows, rhs.shape[2])
-        return out.index_add(0, graph * rows + row, messages).reshape(batch, rows, -1)
+        return out.reshape(batch, rows, -1)
 
     def transpose(self) -> GraphOperator:
         batch, rows, columns = self.shape
@@ -84,8 +87,3 @@ class Sparse(GraphOperator):
         edges = self.edges.shape[1] // self.shape[0]
         size = self.weights.element_size()
         return Cost(edges * channels, size * channels * (edges + self.shape[1] + self.shape[2]))
-
-
-@without_autocast
-def _weigh(weights: Tensor, features: Tensor, source: Tensor) -> Tensor:
-    return widen_float16(weights).unsqueeze(-1) * widen_float16(features)[source]

@@ -18,6 +18,8 @@ SIDE_BY_SIDE = ("block", "settings", "input", "time", "of its roof", "memory", "
 GROWTH = ("block", "settings", "contender", "multiply-adds grow as", "time grows as",
           "memory grows as", "largest", "time there", "memory there")  # fmt: skip
 
+LONG = 10  # seconds, which are not given in ms
+
 
 class Curve(NamedTuple):
     """How one contender grows with N; ``work`` is the power of N of its counted work."""
@@ -114,16 +116,18 @@ def _growth(curve: Curve) -> tuple[str, ...]:
 
 
 def _time(row: pd.Series) -> str:
+    """Median and quartiles, in ms or, of long ones, s."""
     if not row.rounds:
         return ""
-    spread = "" if row.rounds < 2 else f" ({_ms(row.seconds_low)} to {_ms(row.seconds_high)})"
+    unit, scale = ("s", 1) if row.seconds >= LONG else ("ms", 1e3)
+    median, low, high = (
+        f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+        for value in (scale * row.seconds, scale * row.seconds_low, scale * row.seconds_high)
+    )
+    spread = "" if row.rounds < 2 else f" ({low} to {high})"
     mapped = row.mapped / 2**20
     fresh = f", {mapped:.0f} MiB fresh" if mapped >= 0.5 else ""
-    return f"{_ms(row.seconds)}{spread} ms{fresh}"
-
-
-def _ms(seconds: float) -> str:
-    return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:.0f}"
+    return f"{median}{spread} {unit}{fresh}"
 
 
 def _near(row: pd.Series) -> str:
