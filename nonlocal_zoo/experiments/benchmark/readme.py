@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...tables import to_markdown
+from .report import three_digits
 from .rows import OK, read_csv
 
 HEADER = ("block", "input", "reference", "its time", "time", "faster", "of its roof",
@@ -49,8 +50,8 @@ def in_short(path: Path) -> str:
         )
     threads = int(table.threads.max())
     return (
-        "Of small inputs, where every call counts, the blocks are so many times as fast as the "
-        f"fastest of their references (forward, {threads} thread{'s' * (threads > 1)}):\n\n"
+        "At small inputs every call counts: how many times as fast the blocks are as the fastest "
+        f"of their references there (forward, {threads} thread{'s' * (threads > 1)}):\n\n"
         + "\n".join(parts)
         + "\n"
     )
@@ -82,8 +83,8 @@ def _rows(case: pd.DataFrame) -> Iterator[tuple[str, ...]]:
         name,
         f"{ours.channels} x {ours['size']}",
         theirs.contender,
-        f"{1e3 * theirs.seconds:.3g} ms",
-        f"{1e3 * ours.seconds:.3g} ms",
+        f"{three_digits(1e3 * theirs.seconds)} ms",
+        f"{three_digits(1e3 * ours.seconds)} ms",
         f"{theirs.ratio:.1f} x",
         f"{100 * fraction:.0f} % ({ours.bound})",
         "" if trained is None else f"{trained.ratio:.1f} x",

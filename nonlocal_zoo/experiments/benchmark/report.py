@@ -120,14 +120,17 @@ def _time(row: pd.Series) -> str:
     if not row.rounds:
         return ""
     unit, scale = ("s", 1) if row.seconds >= LONG else ("ms", 1e3)
-    median, low, high = (
-        f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-        for value in (scale * row.seconds, scale * row.seconds_low, scale * row.seconds_high)
-    )
+    quartiles = (row.seconds, row.seconds_low, row.seconds_high)
+    median, low, high = (three_digits(scale * seconds) for seconds in quartiles)
     spread = "" if row.rounds < 2 else f" ({low} to {high})"
     mapped = row.mapped / 2**20
     fresh = f", {mapped:.0f} MiB fresh" if mapped >= 0.5 else ""
     return f"{median}{spread} {unit}{fresh}"
+
+
+def three_digits(number: float) -> str:
+    """Or all those before the point."""
+    return f"{number:.3g}" if number < 1000 else f"{number:.0f}"
 
 
 def _near(row: pd.Series) -> str:
