@@ -8,7 +8,8 @@ from torch import Tensor
 from ..arguments import Count
 from ..operators import Dense, GraphOperator, Sparse, chain_matmul, is_small
 from ..operators.sampled import sddmm
-from ..operators.streaming import row_scores, rows_at_once
+from ..operators.search import search
+from ..operators.streaming import row_scores
 from ..precision import at_least_float32, without_autocast
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -81,10 +82,10 @@ class Nearest(Affinity):
 @without_autocast
 def _search(theta: Tensor, phi: Tensor, neighbours: int, mask: Tensor | None) -> Tensor:
     """(B, N, k) indices of the largest scores."""
-    batch, nodes, _ = phi.shape
+    nodes = phi.shape[1]
     count = neighbours if nodes >= neighbours else nodes
     if takes_own_operators():
         return torch.ops.nonlocal_zoo.nearest(theta, phi, count, mask)
-    blocks = [theta] if for_onnx() else theta.split(rows_at_once(batch, nodes), dim=1)
-    found = [row_scores(block, phi, None, mask).topk(count).indices for block in blocks]
-    return torch.cat(found, dim=1)
+    if for_onnx():
+        return row_scores(theta, phi, None, mask).topk(count).indices
+    return search(theta, phi, count, mask)

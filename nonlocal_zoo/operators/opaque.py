@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .log_sum_exp import log_sum_gradients, log_sums
-from .streaming import row_scores, rows_at_once
+from .search import search
 
 
 @torch.library.custom_op("nonlocal_zoo::logsumexp", mutates_args=())
@@ -61,9 +61,7 @@ _logsumexp.register_autograd(_backward, setup_context=_save)
 @torch.library.custom_op("nonlocal_zoo::nearest", mutates_args=())
 def _nearest(query: Tensor, key: Tensor, count: int, mask: Tensor | None) -> Tensor:
     """The keys with the largest q_i . k_j: (B, N, count) int64."""
-    blocks = query.split(rows_at_once(*key.shape[:2]), dim=1)
-    found = [row_scores(block, key, None, mask).topk(count, dim=-1).indices for block in blocks]
-    return torch.cat(found, dim=1)
+    return search(query, key, count, mask)
 
 
 @_nearest.register_fake
