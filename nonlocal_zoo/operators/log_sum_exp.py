@@ -56,23 +56,25 @@ def log_sums(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | Non
 
 
 def log_sum_gradients(
-    grad: Tensor,
+    gradient: Tensor,
     result: Tensor,
     query: Tensor,
     key: Tensor,
     bias: Tensor | None,
     mask: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of query, key and bias: d l_i = sum_j exp(s_ij - l_i) d s_ij."""
+    """Of query, key and bias, 0 where there is none: d l_i = sum_j exp(s_ij - l_i) d s_ij."""
     to_query, to_key = query.new_zeros(query.shape), key.new_zeros(key.shape)
     to_bias = key.new_zeros(*key.shape[:2], 1)
-    rows, columns = (query, grad, result, to_query), (key, _kept(key, bias, mask), to_key, to_bias)
+    rows = (query, gradient, result, to_query)
+    columns = (key, _kept(key, bias, mask), to_key, to_bias)
     for (q, g, sums, to_q), blocks in _tiles(rows, columns):
         for k, b, to_k, to_b in blocks:
             weights = _scores(q, k, b).sub_(sums).exp_().mul_(g)
             to_q.baddbmm_(weights, k)
             to_k.baddbmm_(weights.mT, q)
-            to_b.add_(weights.sum(1).unsqueeze(2))
+            if bias is not None:
+                to_b.add_(weights.sum(1).unsqueeze(2))
     return to_query, to_key, to_bias
 
 
@@ -118,7 +120,7 @@ def _tiles(
 ) -> Iterator[tuple[tuple[Tensor, ...], list[tuple[Tensor, ...]]]]:
     """Blocks of rows, each with all blocks of columns: some graphs whole, or a part of one.
 
-    Whose scores are at most ``scores_in_cache``; a part has about as many rows as columns.
+    Their scores are at most ``scores_in_cache``; a part has about as many rows as columns.
     """
     (_, n, _), m, scores = rows[0].shape, columns[0].shape[1], scores_in_cache(rows[0])
     graphs, height, width = scores // (n * m), n, m

@@ -12,23 +12,11 @@ from torch import Tensor
 from .log_sum_exp import log_sum_gradients, log_sums
 from .search import search
 
-
-@torch.library.custom_op("nonlocal_zoo::logsumexp", mutates_args=())
-def _logsumexp(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
-    """See log_sum_exp.logsumexp: (B, N, 1)."""
-    return log_sums(query, key, bias, mask)
-
-
-@torch.library.custom_op("nonlocal_zoo::logsumexp_backward", mutates_args=())
-def _logsumexp_backward(
-    gradient: Tensor,
-    result: Tensor,
-    query: Tensor,
-    key: Tensor,
-    bias: Tensor | None,
-    mask: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    return log_sum_gradients(gradient, result, query, key, bias, mask)
+_logsumexp = torch.library.custom_op("nonlocal_zoo::logsumexp", log_sums, mutates_args=())
+_logsumexp_backward = torch.library.custom_op(
+    "nonlocal_zoo::logsumexp_backward", log_sum_gradients, mutates_args=()
+)
+_nearest = torch.library.custom_op("nonlocal_zoo::nearest", search, mutates_args=())
 
 
 @_logsumexp.register_fake
@@ -39,8 +27,8 @@ def _(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> T
 @_logsumexp_backward.register_fake
 def _(gradient: Tensor, result: Tensor, query: Tensor, key: Tensor, bias, mask):
     return (
-        torch.empty_like(query, memory_format=torch.contiguous_format),
-        torch.empty_like(key),
+        query.new_empty(query.shape),
+        key.new_empty(key.shape),
         key.new_empty(*key.shape[:2], 1),
     )
 
@@ -56,12 +44,6 @@ def _backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _logsumexp.register_autograd(_backward, setup_context=_save)
-
-
-@torch.library.custom_op("nonlocal_zoo::nearest", mutates_args=())
-def _nearest(query: Tensor, key: Tensor, count: int, mask: Tensor | None) -> Tensor:
-    """The keys with the largest q_i . k_j: (B, N, count) int64."""
-    return search(query, key, count, mask)
 
 
 @_nearest.register_fake
