@@ -10,10 +10,10 @@ from torch import nn
 from . import installed, official  # noqa: F401
 from .cases import DTYPES, Case
 from .need import least_bytes
-from .peers import PEERS, Contender, NoPeer, NoSuchPeer, compiled, own
+from .peers import COMPILED, PEERS, Contender, NoPeer, NoSuchPeer, compiled, own
 from .timing import one_pass
 
-OWN = {"block": own, "block, compiled": compiled}
+OWN = {"block": own, COMPILED: compiled}
 
 
 def contender(name: str, case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:

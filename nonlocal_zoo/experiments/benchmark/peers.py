@@ -17,6 +17,7 @@ from .formula_block import published
 from .formulas import NoFormula, fused_attention
 
 PEERS = Registry("peer")
+COMPILED = "block, compiled"
 
 
 class NoPeer(Exception):
@@ -32,7 +33,7 @@ class Contender:
     """One way to compute a block's answer.
 
     Attributes:
-        name: "block", "block, compiled", or that of a peer.
+        name: "block", COMPILED, or that of a peer.
         forward: x -> y.
         parameters: whose gradients a backward pass is for.
         on_meta: the same on meta tensors, to find what it needs; None where it streams.
@@ -56,9 +57,7 @@ def compiled(case: Case, block: nn.Module) -> Contender:
     times and then no more.
     """
     torch.compiler.reset()
-    return Contender(
-        "block, compiled", torch.compile(block, fullgraph=True), tuple(block.parameters())
-    )
+    return Contender(COMPILED, torch.compile(block, fullgraph=True), tuple(block.parameters()))
 
 
 @PEERS.register("dense")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from ...tables import to_markdown
+from .peers import COMPILED
 from .report import three_digits
 from .rows import OK, read_csv
 
 HEADER = ("block", "input", "reference", "its time", "time", "faster", "of its roof",
           "faster in training")  # fmt: skip
-COMPILED = "block, compiled"
 CASE = ["block", "settings", "batch", "channels", "size"]
 
 
