@@ -36,6 +36,10 @@ class GraphOperator(Arithmetic, Normalization, Requirements, MatrixFunctions, Sp
     Square (N = M) for all but affinities with pooled keys. Sums, products, scalings,
     symmetrisation and normalisation of operators are operators and keep their structure.
 
+    Args:
+        shape: (B, N, M).
+        dtype, device: of the tensors that it is made of.
+
     Attributes:
         symmetric: A = A' is known.
         nonnegative: A_ij >= 0 is known.
@@ -47,18 +51,8 @@ class GraphOperator(Arithmetic, Normalization, Requirements, MatrixFunctions, Sp
     nonnegative: bool = False
     bounded: bool = False
 
-    @property
-    @abstractmethod
-    def shape(self) -> torch.Size:
-        """(B, N, M)."""
-
-    @property
-    @abstractmethod
-    def dtype(self) -> torch.dtype: ...
-
-    @property
-    @abstractmethod
-    def device(self) -> torch.device: ...
+    def __init__(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> None:
+        self.shape, self.dtype, self.device = torch.Size(shape), dtype, device
 
     @property
     def known_shape(self) -> tuple[int, int, int]:

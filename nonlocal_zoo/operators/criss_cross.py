@@ -29,27 +29,16 @@ class CrissCross(GraphOperator):
         nonnegative: bool = False,
         bounded: bool = False,
     ) -> None:
-        _, height, width, _ = along_rows.shape
+        batch, height, width, _ = along_rows.shape
         if along_columns.shape[1:] != (height, width, height) or along_rows.shape[3] != width:
             raise ValueError(
                 f"along_columns {tuple(along_columns.shape)} and along_rows "
                 f"{tuple(along_rows.shape)}; allowed: (B, H, W, H) and (B, H, W, W)"
             )
+        nodes = height * width
+        super().__init__((batch, nodes, nodes), along_rows.dtype, along_rows.device)
         self.along_columns, self.along_rows = along_columns, along_rows
         self.nonnegative, self.bounded = nonnegative, bounded
-
-    @property
-    def shape(self) -> torch.Size:
-        batch, height, width, _ = self.along_rows.shape
-        return torch.Size((batch, height * width, height * width))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.along_rows.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.along_rows.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)

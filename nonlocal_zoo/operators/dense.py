@@ -29,20 +29,9 @@ class Dense(GraphOperator):
     ) -> None:
         if matrix.dim() != 3:
             raise ValueError(f"matrix has shape {tuple(matrix.shape)}; allowed: (B, N, M)")
+        super().__init__(matrix.shape, matrix.dtype, matrix.device)
         self.matrix, self.symmetric = matrix, symmetric
         self.nonnegative, self.bounded = nonnegative, bounded
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.matrix.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.matrix.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.matrix.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)

@@ -10,24 +10,14 @@ from .base import GraphOperator
 class Derived(GraphOperator):
     """An operator made from ``operator``: of its shape and dtype, on its device."""
 
-    operator: GraphOperator
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.operator.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.operator.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.operator.device
+    def __init__(self, operator: GraphOperator) -> None:
+        super().__init__(operator.shape, operator.dtype, operator.device)
+        self.operator = operator
 
 
 class DerivedWide(Derived):
     """The same in float32 or better, for what iterates."""
 
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.promote_types(self.operator.dtype, torch.float32)
+    def __init__(self, operator: GraphOperator) -> None:
+        super().__init__(operator)
+        self.dtype = torch.promote_types(operator.dtype, torch.float32)

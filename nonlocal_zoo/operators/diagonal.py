@@ -23,20 +23,9 @@ class Diagonal(GraphOperator):
     def __init__(self, diagonal: Tensor, nonnegative: bool = False, bounded: bool = False) -> None:
         if diagonal.dim() != 3 or diagonal.shape[2] != 1:
             raise ValueError(f"diagonal has shape {tuple(diagonal.shape)}; allowed: (B, N, 1)")
+        batch, nodes, _ = diagonal.shape
+        super().__init__((batch, nodes, nodes), diagonal.dtype, diagonal.device)
         self.diagonal, self.nonnegative, self.bounded = diagonal, nonnegative, bounded
-
-    @property
-    def shape(self) -> torch.Size:
-        batch, nodes, _ = self.diagonal.shape
-        return torch.Size((batch, nodes, nodes))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.diagonal.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.diagonal.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)

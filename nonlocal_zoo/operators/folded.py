@@ -26,9 +26,6 @@ class Folded(Derived):
         operator: on the folded graph.
     """
 
-    def __init__(self, operator: GraphOperator) -> None:
-        self.operator = operator
-
     @abstractmethod
     def fold(self, features: Tensor) -> Tensor:
         """(B, N, C) to what the operator takes."""

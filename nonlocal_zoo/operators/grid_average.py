@@ -87,22 +87,10 @@ class GridAverage(GraphOperator):
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self.batch, self.grid, self.sizes = batch, grid, tuple(sizes)
-        self._dtype, self._device = dtype, device
         make = constants if torch.compiler.is_compiling() else kept_constants
-        self._averages, self._cells = make(self.sizes, tuple(grid), dtype, device)
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((self.batch, self._cells.shape[0], math.prod(self.grid)))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self._dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self._device
+        self._averages, self._cells = make(tuple(sizes), tuple(grid), dtype, device)
+        super().__init__((batch, self._cells.shape[0], math.prod(grid)), dtype, device)
+        self.grid, self.sizes = grid, tuple(sizes)
 
     def matmul(self, rhs: Tensor) -> Tensor:
         """Axis by axis, for all sizes at once; cells cut by two sizes are left out at the end.

@@ -46,7 +46,8 @@ class Heat(DerivedWide):
         self, operator: GraphOperator, t: Tensor, tolerance: float | None, steps: int
     ) -> None:
         operator.require_square("the heat kernel")
-        self.operator, self.t, self.tolerance, self.steps = operator, t, tolerance, steps
+        super().__init__(operator)
+        self.t, self.tolerance, self.steps = t, tolerance, steps
         self.symmetric, self.nonnegative = operator.symmetric, operator.nonnegative
         self.bounded = operator.bounded
 

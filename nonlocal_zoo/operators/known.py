@@ -18,7 +18,8 @@ class Known(Derived):
     """
 
     def __init__(self, operator: GraphOperator, x: Tensor, product: Tensor) -> None:
-        self.operator, self.x, self.product = operator, x, product
+        super().__init__(operator)
+        self.x, self.product = x, product
 
     def matmul(self, rhs: Tensor) -> Tensor:
         return self.product.clone() if rhs is self.x else self.operator.matmul(rhs)

@@ -48,6 +48,7 @@ class LowRank(GraphOperator):
                 f"left {tuple(left.shape)}, core {None if core is None else tuple(core.shape)} "
                 f"and right {tuple(right.shape)} do not chain to L K R'"
             )
+        super().__init__((*left.shape[:2], right.shape[1]), left.dtype, left.device)
         self.left, self.core, self.right = left, core, right
         self._joint: Tensor | None = None
         self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
@@ -60,18 +61,6 @@ class LowRank(GraphOperator):
         operator = cls(*joint.chunk(2, dim=2), nonnegative=nonnegative)
         operator._joint = joint
         return operator
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((*self.left.shape[:2], self.right.shape[1]))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.left.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.left.device
 
     def core_matrix(self) -> Tensor:
         """K (B | 1, r, s), also where it is the identity."""

@@ -32,20 +32,9 @@ class NodeLowRank(GraphOperator):
         nonnegative: bool = False,
         gathered: tuple[Tensor, Tensor] | None = None,
     ) -> None:
+        super().__init__((left.batch, left.size, right.size), core.dtype, core.device)
         self.left, self.core, self.right, self.nonnegative = left, core, right, nonnegative
         self.gathered = gathered
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((self.left.batch, self.left.size, self.right.size))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.core.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.core.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)

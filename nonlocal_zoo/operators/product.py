@@ -17,20 +17,10 @@ class Product(GraphOperator):
     def __init__(self, left: GraphOperator, right: GraphOperator) -> None:
         if left.shape[2] != right.shape[1]:
             raise ValueError(f"shapes {tuple(left.shape)} and {tuple(right.shape)} do not chain")
+        dtype = torch.promote_types(left.dtype, right.dtype)
+        super().__init__((*left.shape[:2], right.shape[2]), dtype, left.device)
         self.left, self.right = left, right
         self.nonnegative = left.nonnegative and right.nonnegative
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((*self.left.shape[:2], self.right.shape[2]))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.promote_types(self.left.dtype, self.right.dtype)
-
-    @property
-    def device(self) -> torch.device:
-        return self.left.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         return self.left.matmul(self.right.matmul(rhs))

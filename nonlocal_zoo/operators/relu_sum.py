@@ -29,20 +29,9 @@ class ReluSum(GraphOperator):
         row_mask: Tensor | None = None,
         column_mask: Tensor | None = None,
     ) -> None:
+        super().__init__((*rows.shape[:2], columns.shape[1]), rows.dtype, rows.device)
         self.row_terms, self.column_terms = rows, columns
         self.row_mask, self.column_mask = row_mask, column_mask
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((*self.row_terms.shape[:2], self.column_terms.shape[1]))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.row_terms.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.row_terms.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)

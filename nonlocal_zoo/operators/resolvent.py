@@ -30,8 +30,8 @@ class Resolvent(DerivedWide):
         self, operator: GraphOperator, factor: Tensor, tolerance: float | None, steps: int
     ) -> None:
         operator.require_square("the resolvent")
-        self.operator, self.factor = operator, factor
-        self.tolerance, self.steps = tolerance, steps
+        super().__init__(operator)
+        self.factor, self.tolerance, self.steps = factor, tolerance, steps
         self.symmetric = operator.symmetric
 
     def _solve(self, rhs: Tensor) -> Tensor:

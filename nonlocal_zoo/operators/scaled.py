@@ -24,7 +24,8 @@ class Scaled(Derived):
     def __init__(
         self, operator: GraphOperator, rows: Tensor | None, columns: Tensor | None
     ) -> None:
-        self.operator, self.row_factors, self.column_factors = operator, rows, columns
+        super().__init__(operator)
+        self.row_factors, self.column_factors = rows, columns
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)

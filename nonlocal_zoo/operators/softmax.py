@@ -58,6 +58,7 @@ class Softmax(GraphOperator):
                 f"query {tuple(query.shape)} and key {tuple(key.shape)} give no scores; "
                 "allowed: (B, N, d) and (B, M, d)"
             )
+        super().__init__((*query.shape[:2], key.shape[1]), query.dtype, query.device)
         self.query, self.key, self.log_rows, self.bias = query, key, log_rows, bias
         self.row_mask, self.key_mask, self.symmetric = row_mask, key_mask, symmetric
         self.bounded = log_rows is None and self.square
@@ -69,18 +70,6 @@ class Softmax(GraphOperator):
         operator = cls(query, key, row_mask=mask, key_mask=mask, symmetric=True)
         operator.log_rows, operator.bounded = operator._logsumexp(None), False
         return operator
-
-    @property
-    def shape(self) -> torch.Size:
-        return torch.Size((*self.query.shape[:2], self.key.shape[1]))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.query.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.query.device
 
     def _mask_rows(self, x: Tensor) -> Tensor:
         return x if self.row_mask is None else torch.where(self.row_mask.unsqueeze(-1), x, 0)

@@ -34,20 +34,9 @@ class Sparse(GraphOperator):
                 f"edges {tuple(edges.shape)} and weights {tuple(weights.shape)}; "
                 "allowed: (3, E) and (E,)"
             )
-        self.edges, self.weights, self._shape = edges, weights, torch.Size(shape)
+        super().__init__(shape, weights.dtype, weights.device)
+        self.edges, self.weights = edges, weights
         self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
-
-    @property
-    def shape(self) -> torch.Size:
-        return self._shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.weights.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.weights.device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)

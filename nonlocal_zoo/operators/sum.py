@@ -18,29 +18,17 @@ class Sum(GraphOperator):
         self.terms = [
             inner for term in terms for inner in (term.terms if isinstance(term, Sum) else [term])
         ]
-        for term in self.terms[1:]:
+        first, *others = self.terms
+        super().__init__(first.shape, first.dtype, first.device)
+        for term in others:
             if term.shape != self.shape:
                 raise ValueError(
                     f"operators have shapes {tuple(self.shape)} and {tuple(term.shape)}; "
                     "allowed: equal ones"
                 )
+            self.dtype = torch.promote_types(self.dtype, term.dtype)
         self.symmetric = all(term.symmetric for term in self.terms)
         self.nonnegative = all(term.nonnegative for term in self.terms)
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.terms[0].shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        dtype = self.terms[0].dtype
-        for term in self.terms[1:]:
-            dtype = torch.promote_types(dtype, term.dtype)
-        return dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.terms[0].device
 
     def matmul(self, rhs: Tensor) -> Tensor:
         result = self.terms[0].matmul(rhs)

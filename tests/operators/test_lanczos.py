@@ -175,14 +175,13 @@ class Counted(GraphOperator):
     """A path of 3000 nodes that can do nothing but be applied."""
 
     def __init__(self):
+        super().__init__((1, 3000, 3000), torch.float64, torch.device("cpu"))
         n = torch.arange(2999)
         edges = torch.stack([0 * n, n, n + 1])
         self.sparse = Sparse(
             torch.cat([edges, edges[[0, 2, 1]]], 1), torch.ones(5998).double(), (1, 3000, 3000)
         )
         self.symmetric, self.columns = True, []
-
-    shape, dtype, device = torch.Size((1, 3000, 3000)), torch.float64, torch.device("cpu")
 
     def matmul(self, rhs):
         self.columns.append(rhs.shape[2])
