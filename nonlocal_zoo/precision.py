@@ -18,13 +18,21 @@ from torch import Tensor
 
 
 def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """``x`` in ``dtype``. On small inputs a call of ``Tensor.to`` that does nothing is not free."""
+    """``x`` in ``dtype``; a call of ``Tensor.to`` that does nothing is not free on small inputs."""
     return x if x.dtype == dtype else x.to(dtype)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
     """float16 and bfloat16 to float32; wider dtypes as they are."""
-    return cast(x, torch.promote_types(x.dtype, torch.float32))
+    return x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def alike(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in the wider of their dtypes."""
+    if left.dtype == right.dtype:
+        return left, right
+    dtype = torch.promote_types(left.dtype, right.dtype)
+    return left.to(dtype), right.to(dtype)
 
 
 def widen_float16(x: Tensor) -> Tensor:
@@ -59,4 +67,5 @@ def autocast_dtype(x: Tensor) -> torch.dtype | None:
 
 def float16_autocast(x: Tensor) -> bool:
     """Whether autocast would turn matrix products of ``x`` into float16."""
-    return autocast_dtype(x) == torch.float16
+    kind = x.device.type
+    return _autocast(kind) and torch.get_autocast_dtype(kind) == torch.float16

@@ -11,7 +11,7 @@ from .layers import Projection, project
 from .precision import at_least_float32
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class GraphSignal:
     """Features of the nodes of B graphs.
 

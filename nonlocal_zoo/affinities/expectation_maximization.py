@@ -66,20 +66,20 @@ class ExpectationMaximization(Affinity):
         x = at_least_float32(signal.zero_padding(signal.x))
         bases = self.bases.to(x.dtype, copy=True).expand(x.shape[0], -1, -1)  # kept for backward
         for _ in range(self.rounds - 1):
-            bases = l2_normalize(chain_matmul(x.mT, self._shares(x, bases, signal)[1]), dim=1)
-        shares, columns = self._shares(x, bases, signal)
-        means = chain_matmul(x.mT, columns)  # (B, C, K)
+            bases = l2_normalize(self._round(x, bases, signal)[2], dim=1)
+        shares, sums, means = self._round(x, bases, signal)
         if self.training:
             self._remember(l2_normalize(means.detach(), dim=1))
         inverse = inverse_length(means, dim=1)
         gathered = signal.x, (means * inverse).mT
-        return LowRank(shares, columns * inverse, nonnegative=True, gathered=gathered)
+        return LowRank(shares, shares * (inverse / sums), nonnegative=True, gathered=gathered)
 
     @staticmethod
-    def _shares(x: Tensor, bases: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor]:
-        """Z (B, N, K), and Z D^-1 with columns that sum to one."""
+    def _round(x: Tensor, bases: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor, Tensor]:
+        """Z (B, N, K), its column sums (B, 1, K) and the means (Z D^-1)' x, as (B, C, K)."""
         shares = signal.zero_padding(chain_matmul(x, bases).softmax(2))
-        return shares, shares / shares.sum(1, keepdim=True).clamp(min=1e-12)
+        sums = shares.sum(1, keepdim=True).clamp(min=1e-12)
+        return shares, sums, chain_matmul(x.mT, shares) / sums
 
     @torch.no_grad()
     def _remember(self, bases: Tensor) -> None:

@@ -91,8 +91,9 @@ def apply_filters(
     epilogue: Epilogue,
 ) -> Tensor:
     """epilogue(sum_m g_m(A_m) z), with one matrix product for all linear filters."""
-    (g, a), *others = pairs = list(zip(filters, operators, strict=True))
-    if not others:
+    pairs = list(zip(filters, operators, strict=True))
+    if len(pairs) == 1:
+        ((g, a),) = pairs
         return g(a, z, epilogue)
     z = z.evaluated() if isinstance(z, Values) else z
     linear = [s for g, a in pairs if isinstance(g, LinearFilter) for s in g.summands(a, z)]

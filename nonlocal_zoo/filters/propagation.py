@@ -33,4 +33,4 @@ class Propagation(GraphFilter):
     def forward(
         self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
     ) -> Tensor:
-        return epilogue.apply(operator.affine(evaluate(z), None, epilogue.channels_first))
+        return epilogue.map(operator.affine(evaluate(z), None, epilogue.channels_first))

@@ -10,7 +10,7 @@ from ..layers import GridPool, Projection
 from ..precision import autocast_dtype
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Values:
     """z = pool(x V' + v), not multiplied yet.
 

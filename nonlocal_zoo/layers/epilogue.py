@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Epilogue:
     """y -> y * scale + shift, and how y lies in memory.
 
@@ -68,15 +68,14 @@ class Epilogue:
 
     def apply(self, y: Tensor) -> Tensor:
         """To a y (B, N, C) that no product can take it in for."""
+        y = self.map(y)
+        return y.mT.contiguous().mT if self.channels_first else y
+
+    def map(self, y: Tensor) -> Tensor:
+        """y * scale + shift, which lies as ``y`` does."""
         if self.scale is not None:
             y = y * self.scale
-        if self.shift is not None:
-            y = y + self.shift
-        return self.lay_out(y)
-
-    def lay_out(self, y: Tensor) -> Tensor:
-        """``y`` (B, N, C) in the layout that is wanted."""
-        return y.mT.contiguous().mT if self.channels_first else y
+        return y if self.shift is None else y + self.shift
 
 
 NOTHING = Epilogue()

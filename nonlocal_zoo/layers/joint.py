@@ -14,16 +14,18 @@ from .linear import linear
 from .projection import Projection
 
 
-def project(x: Tensor, *projections: Projection, mask: Tensor | None = None) -> list[Tensor]:
+def project(x: Tensor, *projections: Projection, mask: Tensor | None = None) -> Sequence[Tensor]:
     """Several projections of the same features, through one matrix product where that is one."""
-    if any(p.groups > 1 for p in projections):
+    if any([p.groups > 1 for p in projections]):
         return [p(x, mask) for p in projections]
     y, folds = _product(x, projections, mask)
-    widths = [p.out_channels for p in projections]
-    if None not in folds and len({type(p.activation) for p in projections}) == 1:
+    alike = None not in folds and len({type(p.activation) for p in projections}) == 1
+    if alike:
         y = activate_product(projections[0].activation, y)
-        return [*y.split_with_sizes(widths, dim=2)]
-    triples = zip(projections, y.split_with_sizes(widths, dim=2), folds, strict=True)
+    parts = y.split_with_sizes([p.out_channels for p in projections], dim=2)
+    if alike:
+        return parts
+    triples = zip(projections, parts, folds, strict=True)
     return [p.finish(part, fold, mask) for p, part, fold in triples]
 
 
@@ -44,11 +46,13 @@ def _product(
         weights.append(weight)
         biases.append(bias)
         folds.append(fold)
-    if all(bias is None for bias in biases):
+    missing = [b is None for b in biases]
+    if all(missing):
         return linear(x, torch.cat(weights)), folds
-    pairs = zip(weights, biases, strict=True)
-    bias = torch.cat([w.new_zeros(w.shape[0]) if b is None else b for w, b in pairs])
-    return linear(x, torch.cat(weights), bias), folds
+    if any(missing):
+        pairs = zip(weights, biases, strict=True)
+        biases = [w.new_zeros(w.shape[0]) if b is None else b for w, b in pairs]
+    return linear(x, torch.cat(weights), torch.cat(biases)), folds
 
 
 def sum_of_products(parts: Sequence[tuple[Tensor, Projection]], epilogue: Epilogue) -> Tensor:

@@ -63,9 +63,8 @@ class Projection(nn.Module):
             return self.weight
         return torch.block_diag(*self.weight.chunk(self.groups))
 
-    def product(self, x: Tensor, epilogue: Epilogue | None = None) -> Tensor:
+    def product(self, x: Tensor, epilogue: Epilogue = NOTHING) -> Tensor:
         """x W' + b with ``epilogue`` folded in, without norm and activation."""
-        epilogue = epilogue or NOTHING
         self.check(x)
         weight, bias = epilogue.fold(self.weight, self.bias)
         return self._multiply(x, weight, bias, epilogue.channels_first)
@@ -85,13 +84,17 @@ class Projection(nn.Module):
             raise ValueError(f"input has {x.shape[-1]} channels; allowed: {self.in_channels}")
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, N, C) -> (B, N, C')
+        if self.norm is None:
+            return activate_product(self.activation, self.product(x))
         folded = self.epilogue(x, mask)
-        return self.finish(self.product(x, folded), folded, mask)
+        return self.finish(self.product(x, folded or NOTHING), folded, mask)
 
     def epilogue(self, x: Tensor, mask: Tensor | None = None) -> Epilogue | None:
         """The norm as an affine map for the product of x to take in; None where that would be
         slower, or cannot be.
         """
+        if self.norm is None:
+            return NOTHING
         if foldable(self.norm, x, self.out_channels, self.groups):
             return self._statistics(x, mask)
         return Epilogue.of_norm(self.norm)

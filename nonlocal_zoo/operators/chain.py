@@ -78,9 +78,9 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
 
     float16 is multiplied, and returned, in float32.
     """
-    matrices = [widen_float16(m) for m in matrices]
     if len(matrices) == 2:
-        return _product(*matrices)
+        return _product(*map(widen_float16, matrices))
+    matrices = [widen_float16(m) for m in matrices]
     sizes = known_sizes([*(m.shape[-2] for m in matrices), matrices[-1].shape[-1]])
 
     def multiply(tree: Tree) -> Tensor:

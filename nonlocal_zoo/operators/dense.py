@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..layers import linear
-from ..precision import at_least_float32, cast, widen_float16, without_autocast
+from ..precision import alike, at_least_float32, widen_float16, without_autocast
 from .base import Cost, GraphOperator
 from .chain import chain_matmul
 from .spectrum import Spectrum
@@ -34,13 +34,11 @@ class Dense(GraphOperator):
         self.nonnegative, self.bounded = nonnegative, bounded
 
     def matmul(self, rhs: Tensor) -> Tensor:
-        dtype = torch.promote_types(self.dtype, rhs.dtype)
-        return chain_matmul(cast(self.matrix, dtype), cast(rhs, dtype))
+        return chain_matmul(*alike(self.matrix, rhs))
 
     @without_autocast
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
-        dtype = torch.promote_types(self.dtype, rhs.dtype)
-        matrix, rhs = (widen_float16(cast(x, dtype)) for x in (self.matrix, rhs))
+        matrix, rhs = map(widen_float16, alike(self.matrix, rhs))
         return linear(matrix, rhs.mT, shift, channels_first)
 
     def degree(self) -> Tensor:
@@ -50,6 +48,8 @@ class Dense(GraphOperator):
         return Dense(self.matrix.mT, self.symmetric, self.nonnegative, self.bounded)
 
     def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
+        if rows.shape[1] == columns.shape[1] == 1:  # numbers
+            return Dense((rows * columns * self.matrix).to(self.dtype))
         return Dense((rows * self.matrix * columns.mT).to(self.dtype))
 
     def _exact_resolvent(self, a: Tensor) -> GraphOperator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..precision import cast
+from ..precision import alike, cast
 from ..tracing import known_size, known_sizes
 from .base import Cost, GraphOperator
 from .chain import chain_matmul, chain_ways, cheapest_order
@@ -75,9 +75,15 @@ class LowRank(GraphOperator):
     def matmul(self, rhs: Tensor) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         *others, right = self._chain()
-        if self.gathered is not None and self.gathered[0] is rhs:
-            return self._multiply(*others, self.gathered[1], dtype=dtype)
+        few = self._gathered(rhs)
+        if few is not None:
+            return self._multiply(*others, few, dtype=dtype)
         return self._multiply(*others, right, rhs, dtype=dtype)
+
+    def _gathered(self, rhs: Tensor) -> Tensor | None:
+        """R' rhs, where that is known."""
+        known = self.gathered is not None and self.gathered[0] is rhs
+        return self.gathered[1] if known else None
 
     @staticmethod
     def _multiply(*chain: Tensor, dtype: torch.dtype) -> Tensor:
@@ -86,11 +92,14 @@ class LowRank(GraphOperator):
         return chain_matmul(*[cast(factor, dtype) for factor in chain])
 
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
-        factors = self.factors()
-        if factors is None:
+        if not self.thin:
             return super().affine(rhs, shift, channels_first)
-        distribute, gather = factors
-        return distribute.affine(gather.matmul(rhs), shift, channels_first)
+        few = self._gathered(rhs)
+        if few is None:
+            few = chain_matmul(*alike(self.right.mT, rhs))
+        if self.core is not None:
+            few = chain_matmul(*alike(self.core, few))
+        return Dense(self.left).affine(few, shift, channels_first)
 
     def to_dense(self) -> Tensor:
         return self._multiply(*self._chain(), dtype=self.dtype)

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from ..precision import at_least_float32, cast, without_autocast
 from ..registry import choose
-from ..tracing import known_sizes
+from ..tracing import known_size
 from .base import Cost, GraphOperator
 from .choice import Choice
 from .dense import Dense
 from .log_sum_exp import logsumexp
-from .streaming import attend
+from .streaming import attend, row_scores
 
 FORMED = 2**18  # entries of one graph: 1 MiB in float32
 # Times as many where the fused kernel would pad queries or values to twice their width, and for
@@ -22,8 +22,7 @@ PADDED = 4
 
 def is_small(rows: int, columns: int, times: int = 1) -> bool:
     """Whether a matrix of such a size may be formed, ``times`` what is formed at any time."""
-    rows, columns = known_sizes((rows, columns))
-    return rows * columns <= times * FORMED
+    return known_size(rows) * known_size(columns) <= times * FORMED
 
 
 class Softmax(GraphOperator):
@@ -63,6 +62,7 @@ class Softmax(GraphOperator):
         self.row_mask, self.key_mask, self.symmetric = row_mask, key_mask, symmetric
         self.bounded = log_rows is None and self.square
         self._log_sums: Tensor | None = None
+        self._formed_scores: Tensor | None = None
 
     @classmethod
     def exponential(cls, query: Tensor, key: Tensor, mask: Tensor | None = None) -> Softmax:
@@ -120,30 +120,46 @@ class Softmax(GraphOperator):
 
     @without_autocast
     def _formed(self) -> Dense:
-        scores = torch.bmm(at_least_float32(self.query), at_least_float32(self.key).mT)
-        if self.bias is not None:
-            scores = scores + self.bias.mT
-        if self.key_mask is not None:
-            scores = scores.masked_fill(~self.key_mask.unsqueeze(1), -torch.inf)
-        weights = scores.softmax(-1)
+        weights = self._scores().softmax(-1)
         if self.log_rows is not None:
             weights = self.log_rows.exp() * weights
         return Dense(cast(self._mask_rows(weights), self.dtype))
+
+    def _scores(self) -> Tensor:
+        """q_i . k_j + b_j of an A that may be formed, -inf for the keys to leave out; kept."""
+        if self._formed_scores is None:
+            query, key = at_least_float32(self.query), at_least_float32(self.key)
+            self._formed_scores = row_scores(query, key, self.bias, self._kept_keys())
+        return self._formed_scores
+
+    def _formed_normalized(self) -> Dense:
+        """exp(S_ij - l_i + a_i / 2 - a_j / 2) of a symmetric A: at most 1, like A_ij / d_i."""
+        half = self.log_rows / 2
+        logs = self._scores() + (half - self._logsumexp(self.bias))
+        weights = logs.sub_(half.mT).exp_()
+        return Dense(cast(self._mask_rows(weights), self.dtype), True, True, True)
 
     def _logsumexp(self, bias: Tensor | None) -> Tensor:
         """log sum_j exp(q_i . k_j + b_j): (B, N, 1), kept where there is no b."""
         if bias is None and self._log_sums is not None:
             return self._log_sums
-        sums = self._log_sum(at_least_float32(self.query), at_least_float32(self.key), bias)
+        if bias is self.bias and self._is_formed(None):
+            sums = self._scores().logsumexp(-1, keepdim=True)
+        else:
+            sums = self._log_sum(at_least_float32(self.query), at_least_float32(self.key), bias)
         if bias is None:
             self._log_sums = sums
         return sums
 
     def _log_sum(self, query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+        return logsumexp(query, key, bias, self._kept_keys())
+
+    def _kept_keys(self) -> Tensor | None:
+        """(B, M), False for the keys to leave out; all of a graph without nodes, where log 0 has a
+        NaN gradient, and nothing is used.
+        """
         mask = self.key_mask
-        if mask is not None:  # a graph without nodes: log 0 has a NaN gradient, and is not used
-            mask = mask | ~mask.any(1, keepdim=True)
-        return logsumexp(query, key, bias, mask)
+        return None if mask is None else mask | ~mask.any(1, keepdim=True)
 
     def degree(self) -> Tensor:
         log_rows = self.log_rows
@@ -175,6 +191,8 @@ class Softmax(GraphOperator):
             return self  # degrees are one already
         if kind == "rw":
             return self._with(None, self.bias)
+        if self.symmetric and self._is_formed(None):
+            return self._formed_normalized()
         bias = -self.log_rows / 2 if self.bias is None else self.bias - self.log_rows / 2
         before, after = self._logsumexp(self.bias), self._logsumexp(bias)
         result = self._with(self.log_rows / 2 - before + after, bias)

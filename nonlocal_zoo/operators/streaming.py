@@ -97,7 +97,7 @@ def _heads(query: Tensor, key: Tensor, value: Tensor) -> int:
 
 def row_scores(query: Tensor, key: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
     """q_i . k_j + b_j, -inf for the keys to leave out: (B, n, M)."""
-    scores = query @ key.mT
+    scores = torch.bmm(query, key.mT)
     if bias is not None:
         scores = scores + bias.mT
     return scores if mask is None else scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
