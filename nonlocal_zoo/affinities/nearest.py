@@ -8,12 +8,10 @@ from torch import Tensor
 from ..arguments import Count
 from ..operators import Dense, GraphOperator, Sparse, chain_matmul, is_small
 from ..operators.sampled import sddmm
-from ..operators.search import search
-from ..operators.streaming import row_scores
-from ..precision import at_least_float32, without_autocast
+from ..operators.search import nearest
+from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
-from ..tracing import for_onnx, takes_own_operators
 from .base import Affinity
 from .pair import Pair
 
@@ -56,18 +54,17 @@ class Nearest(Affinity):
         batch, nodes, _ = theta.shape
         if is_small(nodes, nodes):
             return self._formed(theta, phi, signal)
-        found = _search(theta.detach(), phi.detach(), self.neighbours, signal.mask)
+        count = self.neighbours if nodes >= self.neighbours else nodes
+        found = nearest(theta.detach(), phi.detach(), count, signal.mask)
         graph = torch.arange(batch, device=found.device)[:, None, None].expand_as(found)
         row = torch.arange(nodes, device=found.device)[None, :, None].expand_as(found)
-        hear, speak = ((graph * nodes + node).flatten() for node in (row, found))
-        scores = sddmm(theta.flatten(0, 1), phi.flatten(0, 1), hear, speak).view(found.shape)
+        edges, shape = torch.stack([graph, row, found]).flatten(1), (batch, nodes, nodes)
+        pairs = Sparse.places(edges, shape)
+        scores = sddmm(theta.flatten(0, 1), phi.flatten(0, 1), *pairs).view(found.shape)
         if signal.mask is not None:
             scores = scores.masked_fill(~signal.mask[graph, found], -1e30)
         weights = signal.zero_padding(scores.softmax(-1))
-        edges = torch.stack([graph, row, found]).flatten(1)
-        return Sparse(
-            edges, weights.flatten(), (batch, nodes, nodes), nonnegative=True, bounded=True
-        )
+        return Sparse(edges, weights.flatten(), shape, nonnegative=True, bounded=True)
 
     def _formed(self, theta: Tensor, phi: Tensor, signal: GraphSignal) -> GraphOperator:
         scores = chain_matmul(theta, phi.mT)
@@ -77,15 +74,3 @@ class Nearest(Affinity):
         weights = signal.zero_padding(largest.softmax(-1))
         matrix = torch.zeros_like(scores).scatter(-1, found, weights)
         return Dense(matrix, nonnegative=True, bounded=True)
-
-
-@without_autocast
-def _search(theta: Tensor, phi: Tensor, neighbours: int, mask: Tensor | None) -> Tensor:
-    """(B, N, k) indices of the largest scores."""
-    nodes = phi.shape[1]
-    count = neighbours if nodes >= neighbours else nodes
-    if takes_own_operators():
-        return torch.ops.nonlocal_zoo.nearest(theta, phi, count, mask)
-    if for_onnx():
-        return row_scores(theta, phi, None, mask).topk(count).indices
-    return search(theta, phi, count, mask)

@@ -147,6 +147,8 @@ class GroupNodes(Folded):
     @staticmethod
     def nodes(features: Tensor, groups: int) -> Tensor:
         """(B, N, C) -> (B g, N C / g, 1), positions outermost."""
+        if groups == 1:
+            return features.reshape(features.shape[0], -1, 1)
         return (
             features.unflatten(2, (groups, -1))
             .transpose(1, 2)
@@ -157,6 +159,8 @@ class GroupNodes(Folded):
         return self.nodes(features, self.groups)
 
     def unfold(self, features: Tensor, batch: int, channels: int) -> Tensor:
+        if self.groups == 1:
+            return features.reshape(batch, -1, channels)
         width = channels // self.groups
         grouped = features.reshape(batch, self.groups, -1, width)
         return grouped.transpose(1, 2).flatten(2)

@@ -41,17 +41,17 @@ class Sparse(GraphOperator):
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        batch, rows, columns = self.shape
-        graph, row, column = self.edges
+        batch, rows, _ = self.shape
         weights, features = (widen_float16(x.to(dtype)) for x in (self.weights, rhs))
-        out = spmm(
-            weights,
-            features.reshape(batch * columns, -1),
-            graph * rows + row,
-            graph * columns + column,
-            batch * rows,
-        )
+        places = self.places(self.edges, self.shape)
+        out = spmm(weights, features.flatten(0, 1), *places, batch * rows)
         return out.reshape(batch, rows, -1)
+
+    @staticmethod
+    def places(edges: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+        """Of each edge the row and the column (E,) in one matrix of all graphs, block by block."""
+        (_, rows, columns), (graph, row, column) = shape, edges
+        return graph * rows + row, graph * columns + column
 
     def transpose(self) -> GraphOperator:
         batch, rows, columns = self.shape

@@ -108,6 +108,8 @@ class OperatorContract:
         )
         if nodes == others:
             self.same(operator.scale(rows, rows), rows * dense * rows.mT, "same scale")
+        two, three = torch.full((1, 1, 1), 2.0).double(), torch.full((1, 1, 1), 3.0).double()
+        self.same(operator.scale(two, three), 6 * dense, "numbers on both sides")
 
     def derived(self, operator: GraphOperator) -> Iterator[tuple[str, Callable, Callable]]:
         """(name, of the operator, of the dense matrix) of all legal forms of this operator."""
