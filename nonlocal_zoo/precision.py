@@ -42,7 +42,8 @@ def widen_float16(x: Tensor) -> Tensor:
 
 def _autocast(kind: str) -> bool:
     """Whether autocast is on for a kind of device; some ("meta") know none."""
-    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    known = kind in ("cpu", "cuda") or torch.amp.is_autocast_available(kind)
+    return known and torch.is_autocast_enabled(kind)
 
 
 def without_autocast(function: Callable) -> Callable:

@@ -38,7 +38,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--threads", nargs="+", type=int, default=[1], help="(default: 1)")
     add("--modes", nargs="+", choices=MODES, default=["forward"])
     add("--official", nargs="+", default=[], metavar="NAME=PATH", help="latentgnn, snl: clones")
-    add("--compile", action="store_true", help="the block under torch.compile too")
+    add("--compile", action="store_true", help="each under torch.compile too")
     add("--no-memory", action="store_true", help="times alone")
     add("--rounds", type=int, default=30, help="at most, for each case (default: %(default)s)")
     add("--time-limit", type=float, default=20.0, metavar="S", help="for the rounds of a case; a "

@@ -9,10 +9,10 @@ from .activation import ACTIVATIONS, activate, make_activation
 from .epilogue import NOTHING, Epilogue
 from .joint import project, project_jointly, sum_of_products
 from .length import inverse_length, l2_normalize
-from .linear import linear, slow_width
+from .linear import linear
 from .norms import NORMS, apply_norm, make_norm
 from .pool import GridPool
-from .products import pays, product
+from .products import layout, product
 from .projection import Projection
 
 __all__ = [
@@ -26,13 +26,12 @@ __all__ = [
     "apply_norm",
     "inverse_length",
     "l2_normalize",
+    "layout",
     "linear",
     "make_activation",
     "make_norm",
-    "pays",
     "product",
     "project",
     "project_jointly",
-    "slow_width",
     "sum_of_products",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..precision import cast
 from .activation import activate_product
-from .epilogue import NOTHING, Epilogue
+from .epilogue import Epilogue
 from .linear import linear
 from .projection import Projection
 
@@ -41,8 +41,9 @@ def _product(
     weights, biases, folds = [], [], []
     for p in projections:
         p.check(x)
-        fold = p.epilogue(x, mask)
-        weight, bias = (fold or NOTHING).fold(p.weight, p.bias)
+        fold, weight, bias = p.epilogue(x, mask), p.weight, p.bias
+        if fold is not None:
+            weight, bias = fold.fold(weight, bias)
         weights.append(weight)
         biases.append(bias)
         folds.append(fold)

@@ -8,11 +8,7 @@ import torch
 from torch import Tensor
 
 from ..precision import cast
-from .products import pays, product
-
-# A float32 product of 2 to 15 columns takes a CPU as long as one of several times as many, and its
-# transpose, of as many rows, does not.
-NARROW = range(2, 16)
+from .products import layout, product
 
 
 def linear(
@@ -29,34 +25,39 @@ def linear(
         bias: b, (C',).
         channels_first: how the result lies in memory, see Epilogue.
     """
-    xs = [x] if isinstance(x, Tensor) else x
-    dtype = xs[0].dtype
-    weight = cast(weight, dtype).expand(xs[0].shape[0], -1, -1)
-    bias = None if bias is None else cast(bias, dtype)
-    if len(xs) > 1 and torch.compiler.is_compiling():
-        return _one_by_one(xs, _parts(weight, xs), bias)
-    by_rows = slow_width(weight.shape[1], weight)
-    if pays(xs[0], weight):
-        parts = [part.mT for part in _parts(weight, xs)]
-        return product(xs, parts, bias, channels_first or by_rows)
-    x = xs[0] if len(xs) == 1 else torch.cat(xs, dim=2)
-    if not (channels_first or by_rows):
+    if not isinstance(x, Tensor):
+        return _side_by_side(x, weight, bias, channels_first)
+    dtype = x.dtype
+    if weight.dtype != dtype:
+        weight = weight.to(dtype)
+    if bias is not None and bias.dtype != dtype:
+        bias = bias.to(dtype)
+    weight = weight.expand(x.shape[0], -1, -1)
+    by_rows, large = layout(x, weight, weight.shape[1])
+    by_rows = by_rows or channels_first
+    if large:
+        return product([x], [weight.mT], bias, by_rows)
+    if not by_rows:
         # Not F.linear, which rounds twice: in half precision a sum may then be zero that is not.
         return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
     y = torch.bmm(weight, x.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), weight, x.mT)
     return y.mT
 
 
-def slow_width(columns: int, x: Tensor) -> bool:
-    """Whether a product of ``x`` with so many columns is better made as its transpose."""
-    if x.dtype != torch.float32 or torch.compiler.is_compiling():
-        return False
-    return columns in NARROW and x.device.type == "cpu"
-
-
-def _parts(weight: Tensor, xs: Sequence[Tensor]) -> Sequence[Tensor]:
-    """W_k of each of ``xs``."""
-    return weight.split([x.shape[2] for x in xs], dim=2)
+def _side_by_side(
+    xs: Sequence[Tensor], weight: Tensor, bias: Tensor | None, channels_first: bool
+) -> Tensor:
+    if len(xs) == 1:
+        return linear(xs[0], weight, bias, channels_first)
+    whole = cast(weight, xs[0].dtype).expand(xs[0].shape[0], -1, -1)
+    weights = whole.split([x.shape[2] for x in xs], dim=2)
+    bias = None if bias is None else cast(bias, xs[0].dtype)
+    if torch.compiler.is_compiling():
+        return _one_by_one(xs, weights, bias)
+    by_rows, large = layout(xs[0], whole, whole.shape[1])
+    if large:
+        return product(xs, [w.mT for w in weights], bias, by_rows or channels_first)
+    return linear(torch.cat([*xs], dim=2), weight, bias, channels_first)
 
 
 def _one_by_one(xs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None) -> Tensor:

@@ -23,15 +23,24 @@ AT_ONCE = 512  # columns
 LONG = 8192  # rows that are better made in blocks
 LARGE = 2**16  # numbers in the other matrix, below which a block is too little work
 MANY = 2**20  # numbers in the larger matrix, below which the calls cost more than they save
+# A float32 product of 2 to 15 columns takes a CPU as long as one of several times as many, and its
+# transpose, of as many rows, does not.
+NARROW = range(2, 16)
 
 
-def pays(left: Tensor, right: Tensor) -> bool:
-    """Whether ``product`` may be faster than torch's for such matrices (B, p, q), (B, q, r)."""
-    if torch.compiler.is_compiling() or max(left.numel(), right.numel()) < MANY:
-        return False
+def layout(left: Tensor, right: Tensor, columns: int) -> tuple[bool, bool]:
+    """How to make a product of so many columns of two matrices.
+
+    Whether its transpose is faster to make, and whether ``product`` may be faster than torch's.
+    """
+    if torch.compiler.is_compiling() or not left.is_cpu:
+        return False, False
+    narrow = columns in NARROW and left.dtype == torch.float32
+    if left.numel() < MANY and right.numel() < MANY:
+        return narrow, False
     # In half precision a sum of several products must be rounded once.
-    exact = left.dtype in (torch.float32, torch.float64) and autocast_dtype(left) is None
-    return exact and left.device.type == "cpu"
+    exact = left.dtype in (torch.float32, torch.float64)
+    return narrow, exact and autocast_dtype(left) is None
 
 
 def product(

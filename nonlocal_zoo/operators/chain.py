@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ..layers import pays, product, slow_width
+from ..layers import layout, product
 from ..precision import widen_float16, without_autocast
 from ..tracing import known_sizes
 from .choice import Choice
@@ -93,7 +93,7 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     # A core may be one for all graphs; else bmm does the same as @ with less around it.
     if not (left.dim() == right.dim() == 3 and left.shape[0] == right.shape[0]):
         return left @ right
-    by_rows = slow_width(right.shape[2], left)
-    if pays(left, right):
+    by_rows, large = layout(left, right, right.shape[2])
+    if large:
         return product([left], [right], columns_first=by_rows)
     return torch.bmm(right.mT, left.mT).mT if by_rows else torch.bmm(left, right)

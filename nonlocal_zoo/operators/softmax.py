@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..precision import at_least_float32, cast, without_autocast
 from ..registry import choose
-from ..tracing import known_size
+from ..tracing import known_sizes
 from .base import Cost, GraphOperator
 from .choice import Choice
 from .dense import Dense
@@ -20,9 +20,10 @@ FORMED = 2**18  # entries of one graph: 1 MiB in float32
 PADDED = 4
 
 
-def is_small(rows: int, columns: int, times: int = 1) -> bool:
-    """Whether a matrix of such a size may be formed, ``times`` what is formed at any time."""
-    return known_size(rows) * known_size(columns) <= times * FORMED
+def is_small(rows: int, columns: int) -> bool:
+    """Whether a matrix of such a size may be formed."""
+    rows, columns = known_sizes((rows, columns))
+    return rows * columns <= FORMED
 
 
 class Softmax(GraphOperator):
@@ -113,7 +114,7 @@ class Softmax(GraphOperator):
         if 4 * columns <= rows and columns <= width:
             return True
         padded = channels is None or max(width, channels) >= 2 * min(width, channels)
-        return is_small(rows, columns, PADDED if padded else 1)
+        return rows * columns <= (PADDED * FORMED if padded else FORMED)
 
     def repeated(self) -> GraphOperator:
         return self._formed() if self._is_formed(None) else self

@@ -11,7 +11,7 @@ from nonlocal_zoo.layers import (
     project_jointly,
     sum_of_products,
 )
-from nonlocal_zoo.layers.linear import NARROW
+from nonlocal_zoo.layers.products import NARROW
 from nonlocal_zoo.testing import assert_near, randomize_
 
 

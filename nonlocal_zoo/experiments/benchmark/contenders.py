@@ -1,4 +1,4 @@
-"""Who takes part in a case: the block, compiled if asked for, and its peers."""
+"""Who takes part in a case: the block and its peers, and if asked for each compiled."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from .need import least_bytes
 from .peers import COMPILED, PEERS, Contender, NoPeer, NoSuchPeer, compiled, own
 from .timing import one_pass
 
-OWN = {"block": own, COMPILED: compiled}
-
 
 def contender(name: str, case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:
-    """By name: the block or a peer.
+    """By name: the block or a peer, with COMPILED after it or without.
 
     Raises:
         NoPeer: the block has no such peer.
         UnknownNameError: nothing has that name.
     """
-    if name in OWN:
-        return OWN[name](case, block)
-    return PEERS.get(name)(case, block, paths)
+    plain = name.removesuffix(COMPILED)
+    found = own(case, block) if plain == "block" else PEERS.get(plain)(case, block, paths)
+    return found if plain == name else compiled(found)
 
 
 def contenders(
@@ -34,10 +32,13 @@ def contenders(
     """(name, contender or None, why there is none), the block first.
 
     Args:
+        compile_too: each under torch.compile too. What is compiled for earlier cases is forgotten:
+            all modules share nn.Module's code, which dynamo compiles a few times and then no more.
         limit: bytes; a peer that needs more is not run.
     """
-    names = [*(OWN if compile_too else ["block"]), *case.peers]
-    for name in names:
+    if compile_too:
+        torch.compiler.reset()
+    for name in ["block", *case.peers]:
         try:
             found = contender(name, case, block, paths)
         except NoSuchPeer:
@@ -48,8 +49,9 @@ def contenders(
         needed = needs(found, case)
         if needed > limit:
             yield name, None, f"needs {needed / 1e9:.1f} GB or more"
-        else:
-            yield name, found, ""
+            continue
+        for each in [found, compiled(found)] if compile_too else [found]:
+            yield each.name, each, ""
 
 
 def needs(found: Contender, case: Case) -> int:

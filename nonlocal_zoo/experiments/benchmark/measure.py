@@ -30,7 +30,7 @@ class Options:
 
     Attributes:
         paths: official repositories, {"snl": folder, ...}.
-        compile: measure the block under torch.compile too.
+        compile: measure each contender under torch.compile too.
         rounds: at most, for each case.
         time_limit: seconds for the rounds of a case. A block that would need as much for one pass
             is run once, in the process that measures its memory.

@@ -6,7 +6,7 @@ A peer has the block's own weights, so that it must give the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from .formula_block import published
 from .formulas import NoFormula, fused_attention
 
 PEERS = Registry("peer")
-COMPILED = "block, compiled"
+COMPILED = ", compiled"  # after the name of a contender: under torch.compile
 
 
 class NoPeer(Exception):
@@ -33,7 +33,7 @@ class Contender:
     """One way to compute a block's answer.
 
     Attributes:
-        name: "block", COMPILED, or that of a peer.
+        name: "block" or that of a peer, and COMPILED after it.
         forward: x -> y.
         parameters: whose gradients a backward pass is for.
         on_meta: the same on meta tensors, to find what it needs; None where it streams.
@@ -50,14 +50,9 @@ def own(case: Case, block: nn.Module) -> Contender:
     return Contender("block", block, tuple(block.parameters()))
 
 
-def compiled(case: Case, block: nn.Module) -> Contender:
-    """The block under torch.compile(fullgraph=True).
-
-    Blocks of earlier cases are forgotten: all share nn.Module's code, which dynamo compiles a few
-    times and then no more.
-    """
-    torch.compiler.reset()
-    return Contender(COMPILED, torch.compile(block, fullgraph=True), tuple(block.parameters()))
+def compiled(found: Contender) -> Contender:
+    """The same under torch.compile."""
+    return replace(found, name=found.name + COMPILED, forward=torch.compile(found.forward))
 
 
 @PEERS.register("dense")

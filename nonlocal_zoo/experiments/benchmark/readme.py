@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...tables import to_markdown
 from .peers import COMPILED
+from .presets import REFERENCE_PEERS
 from .report import three_digits
 from .rows import OK, read_csv
 
@@ -33,20 +34,19 @@ def speed_table(path: Path) -> str:
 
 
 def in_short(path: Path) -> str:
-    """The same of small inputs, in words, with and without torch.compile."""
+    """The same of small inputs, in words: as they are, and all under torch.compile."""
     table = _processor(path)
     parts = []
     for (channels, size), cases in table.groupby(["channels", "size"], sort=False):
         forward = cases[cases["mode"] == "forward"]
         plain, compiled = [], []
         for _, case in forward.groupby("block", sort=False):
-            theirs = _fastest(case)
-            if theirs is None:
-                continue
-            plain.append(theirs.ratio)
-            compiled += (theirs.seconds / case[case.contender == COMPILED].seconds).to_list()
+            for suffix, ratios in ("", plain), (COMPILED, compiled):
+                ours, theirs = _ours(case, suffix), _fastest(case, suffix)
+                if ours is not None and theirs is not None:
+                    ratios.append(theirs.seconds / ours.seconds)
         parts.append(
-            f"- {channels} x {size}: {_range(plain)}; under torch.compile {_range(compiled)}"
+            f"- {channels} x {size}: {_range(plain)}; all under torch.compile {_range(compiled)}"
         )
     threads = int(table.threads.max())
     return (
@@ -91,11 +91,14 @@ def _rows(case: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     )
 
 
-def _ours(rows: pd.DataFrame) -> pd.Series | None:
-    found = rows[rows.contender == "block"]
+def _ours(rows: pd.DataFrame, suffix: str = "") -> pd.Series | None:
+    found = rows[(rows.contender == f"block{suffix}") & (rows.rounds > 0)]
     return found.iloc[0] if len(found) else None
 
 
-def _fastest(rows: pd.DataFrame) -> pd.Series | None:
-    found = rows[~rows.contender.isin(["block", COMPILED, "sdpa"]) & (rows.rounds > 0)]
-    return found.sort_values("ratio").iloc[0] if len(found) else None
+def _fastest(rows: pd.DataFrame, suffix: str = "") -> pd.Series | None:
+    """Of the references, as they are or with that suffix."""
+    found = rows[
+        rows.contender.isin([peer + suffix for peer in REFERENCE_PEERS]) & (rows.rounds > 0)
+    ]
+    return found.sort_values("seconds").iloc[0] if len(found) else None
