@@ -23,7 +23,7 @@ def contender(name: str, case: Case, block: nn.Module, paths: Mapping[str, str])
     """
     plain = name.removesuffix(COMPILED)
     found = own(case, block) if plain == "block" else PEERS.get(plain)(case, block, paths)
-    return found if plain == name else compiled(found)
+    return found if plain == name else compiled(found, case)
 
 
 def contenders(
@@ -50,7 +50,7 @@ def contenders(
         if needed > limit:
             yield name, None, f"needs {needed / 1e9:.1f} GB or more"
             continue
-        for each in [found, compiled(found)] if compile_too else [found]:
+        for each in [found, compiled(found, case)] if compile_too else [found]:
             yield each.name, each, ""
 
 
