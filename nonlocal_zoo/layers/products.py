@@ -29,7 +29,7 @@ NARROW = range(2, 16)
 
 
 def layout(left: Tensor, right: Tensor, columns: int) -> tuple[bool, bool]:
-    """How to make a product of so many columns of two matrices.
+    """How to make a product of so many columns from these two matrices, either way round.
 
     Whether its transpose is faster to make, and whether ``product`` may be faster than torch's.
     """

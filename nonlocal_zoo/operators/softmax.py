@@ -119,13 +119,13 @@ class Softmax(GraphOperator):
     def repeated(self) -> GraphOperator:
         return self._formed() if self._is_formed(None) else self
 
-    @without_autocast
     def _formed(self) -> Dense:
         weights = self._scores().softmax(-1)
         if self.log_rows is not None:
             weights = self.log_rows.exp() * weights
         return Dense(cast(self._mask_rows(weights), self.dtype))
 
+    @without_autocast
     def _scores(self) -> Tensor:
         """q_i . k_j + b_j of an A that may be formed, -inf for the keys to leave out; kept."""
         if self._formed_scores is None:

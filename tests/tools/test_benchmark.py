@@ -178,7 +178,7 @@ def test_small_inputs_in_words(tool, monkeypatch, tmp_path):
     for suffix in ("", ", compiled"):
         ratios = table.seconds[f"dense{suffix}"] / table.seconds[f"block{suffix}"]
         assert f"{ratios.min():.1f} to {ratios.max():.1f}, median {ratios.median():.1f}" in words
-    assert "- 8 x 4x4: " in words and words.index("torch.compile") > words.index("- 8")
+    assert "- 8 x 4x4, forward: " in words and words.index("torch.compile") > words.index("- 8")
     speed = table.reset_index()
     speed[~speed.contender.str.endswith(", compiled")].to_csv(tmp_path / "plain.csv", index=False)
     assert in_short(tmp_path / "plain.csv").endswith("under torch.compile not measured\n")

@@ -15,6 +15,7 @@ from .rows import OK, read_csv
 
 HEADER = ("block", "input", "reference", "its time", "time", "faster", "of its roof",
           "faster in training")  # fmt: skip
+PASSES = {"forward": "forward", "train": "forward and backward"}
 CASE = ["block", "settings", "batch", "channels", "size"]
 
 
@@ -37,21 +38,20 @@ def in_short(path: Path) -> str:
     """The same of small inputs, in words: as they are, and all under torch.compile."""
     table = _processor(path)
     parts = []
-    for (channels, size), cases in table.groupby(["channels", "size"], sort=False):
-        forward = cases[cases["mode"] == "forward"]
+    keys = ["channels", "size", "mode"]
+    for (channels, size, mode), cases in table.groupby(keys, sort=False):
         plain, compiled = [], []
-        for _, case in forward.groupby("block", sort=False):
+        for _, case in cases.groupby("block", sort=False):
             for suffix, ratios in ("", plain), (COMPILED, compiled):
                 ours, theirs = _ours(case, suffix), _fastest(case, suffix)
                 if ours is not None and theirs is not None:
                     ratios.append(theirs.seconds / ours.seconds)
-        parts.append(
-            f"- {channels} x {size}: {_range(plain)}; all under torch.compile {_range(compiled)}"
-        )
+        ranges = f"{_range(plain)}; all under torch.compile {_range(compiled)}"
+        parts.append(f"- {channels} x {size}, {PASSES[mode]}: {ranges}")
     threads = int(table.threads.max())
     return (
         "At small inputs every call counts: how many times as fast the blocks are as the fastest "
-        f"of their references there (forward, {threads} thread{'s' * (threads > 1)}):\n\n"
+        f"of their references there ({threads} thread{'s' * (threads > 1)}):\n\n"
         + "\n".join(parts)
         + "\n"
     )
