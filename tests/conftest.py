@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nonlocal_zoo.layers import statistics
-from nonlocal_zoo.operators import sampled, softmax
+from nonlocal_zoo.operators import formed, sampled
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
@@ -29,7 +29,7 @@ def _seed() -> None:
 @pytest.fixture(autouse=True)
 def _streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A softmax over the few nodes of a test is streamed as over many."""
-    monkeypatch.setattr(softmax, "FORMED", 0)
+    monkeypatch.setattr(formed, "FORMED", 0)
 
 
 @pytest.fixture(autouse=True)

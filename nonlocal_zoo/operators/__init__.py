@@ -3,13 +3,14 @@
 from . import opaque  # noqa: F401  (registers operators of torch)
 from .base import Cost, GraphOperator
 from .chain import chain_matmul
+from .channel_graphs import ChannelNodes, GroupChannels, GroupNodes
 from .choice import Choice
 from .criss_cross import CrissCross
 from .cross_softmax import CrossSoftmax
 from .dense import Dense
 from .density import Density
 from .diagonal import Diagonal, Identity
-from .folded import ChannelNodes, GroupChannels, GroupNodes
+from .formed import is_small
 from .grid_average import GridAverage
 from .heat import Heat
 from .low_rank import LowRank
@@ -19,7 +20,7 @@ from .product import Product
 from .relu_sum import ReluSum
 from .resolvent import Resolvent
 from .scaled import Scaled
-from .softmax import Softmax, is_small
+from .softmax import Softmax
 from .sparse import Sparse
 from .spectrum import Spectrum
 from .streaming import few_blocks

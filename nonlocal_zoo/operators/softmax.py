@@ -1,32 +1,20 @@
-"""Softmax affinities: streamed, and formed only where they are small."""
+"""Softmax affinities, streamed."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ..precision import at_least_float32, cast, without_autocast
+from ..precision import at_least_float32
 from ..registry import choose
-from ..tracing import known_sizes
 from .base import Cost, GraphOperator
 from .choice import Choice
-from .dense import Dense
+from .formed import Formed
 from .log_sum_exp import logsumexp
-from .streaming import attend, row_scores
-
-FORMED = 2**18  # entries of one graph: 1 MiB in float32
-# Times as many where the fused kernel would pad queries or values to twice their width, and for
-# several products.
-PADDED = 4
+from .streaming import attend
 
 
-def is_small(rows: int, columns: int) -> bool:
-    """Whether a matrix of such a size may be formed."""
-    rows, columns = known_sizes((rows, columns))
-    return rows * columns <= FORMED
-
-
-class Softmax(GraphOperator):
+class Softmax(Formed, GraphOperator):
     """A_ij = exp(a_i) softmax_j(q_i . k_j + b_j), the exponential of low-rank scores.
 
     Row sums are exp(a_i). The family is closed under transposition and degree normalisation:
@@ -63,7 +51,7 @@ class Softmax(GraphOperator):
         self.row_mask, self.key_mask, self.symmetric = row_mask, key_mask, symmetric
         self.bounded = log_rows is None and self.square
         self._log_sums: Tensor | None = None
-        self._formed_scores: Tensor | None = None
+        self._symmetric_scores: Tensor | None = None
 
     @classmethod
     def exponential(cls, query: Tensor, key: Tensor, mask: Tensor | None = None) -> Softmax:
@@ -104,42 +92,6 @@ class Softmax(GraphOperator):
             return self._formed().affine(rhs, shift, channels_first)
         return super().affine(rhs, shift, channels_first)
 
-    def _is_formed(self, channels: int | None) -> bool:
-        """Whether A is small, or no larger than its factors: then forming it is faster.
-
-        ``channels`` are those of the right-hand side; None is for several of them.
-        """
-        _, rows, columns = self.known_shape
-        width = self.query.shape[2]
-        if 4 * columns <= rows and columns <= width:
-            return True
-        padded = channels is None or max(width, channels) >= 2 * min(width, channels)
-        return rows * columns <= (PADDED * FORMED if padded else FORMED)
-
-    def repeated(self) -> GraphOperator:
-        return self._formed() if self._is_formed(None) else self
-
-    def _formed(self) -> Dense:
-        weights = self._scores().softmax(-1)
-        if self.log_rows is not None:
-            weights = self.log_rows.exp() * weights
-        return Dense(cast(self._mask_rows(weights), self.dtype))
-
-    @without_autocast
-    def _scores(self) -> Tensor:
-        """q_i . k_j + b_j of an A that may be formed, -inf for the keys to leave out; kept."""
-        if self._formed_scores is None:
-            query, key = at_least_float32(self.query), at_least_float32(self.key)
-            self._formed_scores = row_scores(query, key, self.bias, self._kept_keys())
-        return self._formed_scores
-
-    def _formed_normalized(self) -> Dense:
-        """exp(S_ij - l_i + a_i / 2 - a_j / 2) of a symmetric A: at most 1, like A_ij / d_i."""
-        half = self.log_rows / 2
-        logs = self._scores() + (half - self._logsumexp(self.bias))
-        weights = logs.sub_(half.mT).exp_()
-        return Dense(cast(self._mask_rows(weights), self.dtype), True, True, True)
-
     def _logsumexp(self, bias: Tensor | None) -> Tensor:
         """log sum_j exp(q_i . k_j + b_j): (B, N, 1), kept where there is no b."""
         if bias is None and self._log_sums is not None:
@@ -154,13 +106,6 @@ class Softmax(GraphOperator):
 
     def _log_sum(self, query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
         return logsumexp(query, key, bias, self._kept_keys())
-
-    def _kept_keys(self) -> Tensor | None:
-        """(B, M), False for the keys to leave out; all of a graph without nodes, where log 0 has a
-        NaN gradient, and nothing is used.
-        """
-        mask = self.key_mask
-        return None if mask is None else mask | ~mask.any(1, keepdim=True)
 
     def degree(self) -> Tensor:
         log_rows = self.log_rows

@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ..operators import softmax, streaming
+from ..operators import formed, streaming
 
 
 class _Largest(TorchDispatchMode):
@@ -39,12 +39,12 @@ def largest_allocation(function: Callable[[], object]) -> int:
 def small_score_blocks(scores: int) -> Iterator[None]:
     """Streaming sums keep at most ``scores`` scores at once, so that small N takes many blocks,
     and no softmax is formed because it is small."""
-    before, softmax.FORMED = softmax.FORMED, 0
+    before, formed.FORMED = formed.FORMED, 0
     try:
         with streaming.scores_at_once(scores):
             yield
     finally:
-        softmax.FORMED = before
+        formed.FORMED = before
 
 
 def assert_no_square(function: Callable[[], object], nodes: int, factor: int = 4) -> None:

@@ -14,7 +14,7 @@ from tables import (
     label,
 )
 
-from nonlocal_zoo.operators import softmax
+from nonlocal_zoo.operators import formed
 from nonlocal_zoo.registry import AFFINITIES
 from nonlocal_zoo.signal import GraphSignal
 from nonlocal_zoo.testing import AFFINITY_CHECKS, as_cloud, assert_near, randomize_, refuses
@@ -74,7 +74,7 @@ def test_formula(config, training):
 @every_form
 def test_small_ones_are_formed(config, monkeypatch):
     """The other tests stream them, as over many nodes."""
-    monkeypatch.setattr(softmax, "FORMED", 2**18)
+    monkeypatch.setattr(formed, "FORMED", 2**18)
     compare(make(config), config, GraphSignal(features(), GRID), training=True)
     for check in AFFINITY_CHECKS:
         check(make(config).eval(), features(8))

@@ -6,7 +6,7 @@ from dense_blocks import dense_block
 from tables import BLOCK_OVERRIDES, block_settings
 
 from nonlocal_zoo import build_block, list_blocks
-from nonlocal_zoo.operators import softmax
+from nonlocal_zoo.operators import formed
 from nonlocal_zoo.testing import randomize_
 
 every_block = pytest.mark.parametrize("name", list_blocks())
@@ -17,14 +17,14 @@ def make(name, channels=16, **overrides):
 
 
 @every_block
-@pytest.mark.parametrize("formed", [0, softmax.FORMED], ids=["streamed", "formed"])
+@pytest.mark.parametrize("limit", [0, formed.FORMED], ids=["streamed", "formed"])
 @pytest.mark.parametrize("residual", [True, False])
-def test_nan_in_nan_out(name, formed, residual, monkeypatch):
+def test_nan_in_nan_out(name, limit, residual, monkeypatch):
     """Where the dense formula has a NaN, so has the block: no maximum, sort or clamp hides it."""
     settings = {**block_settings(name), "residual": residual}
     if not residual and settings.get("residual_scale"):
         pytest.skip("a learnt scale needs the residual")
-    monkeypatch.setattr(softmax, "FORMED", formed)
+    monkeypatch.setattr(formed, "FORMED", limit)
     for training in (False, True):
         block = randomize_(make(name, residual=residual), 0.3).train(training)
         state = {key: value.clone() for key, value in block.state_dict().items()}

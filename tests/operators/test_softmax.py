@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from nonlocal_zoo.operators import Softmax, softmax
+from nonlocal_zoo.operators import Softmax, formed
 from nonlocal_zoo.testing import OperatorContract, assert_near, refuses, small_score_blocks
 
 
 @pytest.fixture(autouse=True, params=["streamed", "formed"])
 def way(request, monkeypatch):
     """Every test of this file on both ways through a small graph."""
-    monkeypatch.setattr(softmax, "FORMED", 2**18 if request.param == "formed" else 0)
+    monkeypatch.setattr(formed, "FORMED", 2**18 if request.param == "formed" else 0)
     return request.param
 
 
@@ -225,3 +225,14 @@ def test_several_products_form_it_once(way, monkeypatch):
     for _ in range(3):
         assert_near(repeated.matmul(rhs), expected)
     assert len(formed) == (way == "formed")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", ["sym", "rw"])
+def test_autocast_casts_no_scores(kind, dtype):
+    query = torch.randn(1, 6, 4)
+    found = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=dtype, enabled=enabled):
+            found.append(Softmax.exponential(query, query).normalize(kind).to_dense())
+    assert found[1].dtype == torch.float32 and torch.equal(*found)
