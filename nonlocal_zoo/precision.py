@@ -68,5 +68,4 @@ def autocast_dtype(x: Tensor) -> torch.dtype | None:
 
 def float16_autocast(x: Tensor) -> bool:
     """Whether autocast would turn matrix products of ``x`` into float16."""
-    kind = x.device.type
-    return _autocast(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    return autocast_dtype(x) == torch.float16

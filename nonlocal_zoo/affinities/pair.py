@@ -54,8 +54,7 @@ class Pair(nn.Module):
         return self._finish(*signal.project(self.theta, self.phi), signal)
 
     def _finish(self, theta: Tensor, phi: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor]:
-        if signal.mask is not None:
-            theta, phi = map(signal.zero_padding, (theta, phi))
+        theta, phi = map(signal.zero_padding, (theta, phi))
         return theta, phi if self.pool is None else self.pool(phi, signal.grid)
 
 

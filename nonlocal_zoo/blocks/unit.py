@@ -115,7 +115,5 @@ class Unit(nn.Module):
 
 def _add(y: Tensor, kept: Tensor) -> Tensor:
     """y + kept, into the memory of y where nobody will miss it."""
-    if y.requires_grad or kept.requires_grad or y.shape != kept.shape:
-        return kept + y
-    fits = y.dtype == kept.dtype or y.dtype == torch.promote_types(y.dtype, kept.dtype)
-    return y.add_(kept) if fits else kept + y
+    fits = y.shape == kept.shape and y.dtype == torch.promote_types(y.dtype, kept.dtype)
+    return y.add_(kept) if fits and not (y.requires_grad or kept.requires_grad) else kept + y

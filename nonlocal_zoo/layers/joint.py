@@ -9,23 +9,20 @@ from torch import Tensor
 
 from ..precision import cast
 from .activation import activate_product
-from .epilogue import Epilogue
+from .epilogue import NOTHING, Epilogue
 from .linear import linear
 from .projection import Projection
 
 
 def project(x: Tensor, *projections: Projection, mask: Tensor | None = None) -> Sequence[Tensor]:
     """Several projections of the same features, through one matrix product where that is one."""
-    if any([p.groups > 1 for p in projections]):
+    if any(p.groups > 1 for p in projections):
         return [p(x, mask) for p in projections]
     y, folds = _product(x, projections, mask)
-    alike = None not in folds and len({type(p.activation) for p in projections}) == 1
-    if alike:
-        y = activate_product(projections[0].activation, y)
-    parts = y.split_with_sizes([p.out_channels for p in projections], dim=2)
-    if alike:
-        return parts
-    triples = zip(projections, parts, folds, strict=True)
+    widths = [p.out_channels for p in projections]
+    if None not in folds and len({type(p.activation) for p in projections}) == 1:
+        return activate_product(projections[0].activation, y).split_with_sizes(widths, dim=2)
+    triples = zip(projections, y.split_with_sizes(widths, dim=2), folds, strict=True)
     return [p.finish(part, fold, mask) for p, part, fold in triples]
 
 
@@ -41,9 +38,8 @@ def _product(
     weights, biases, folds = [], [], []
     for p in projections:
         p.check(x)
-        fold, weight, bias = p.epilogue(x, mask), p.weight, p.bias
-        if fold is not None:
-            weight, bias = fold.fold(weight, bias)
+        fold = p.epilogue(x, mask)
+        weight, bias = (fold or NOTHING).fold(p.weight, p.bias)
         weights.append(weight)
         biases.append(bias)
         folds.append(fold)

@@ -27,12 +27,8 @@ def linear(
     """
     if not isinstance(x, Tensor):
         return _side_by_side(x, weight, bias, channels_first)
-    dtype = x.dtype
-    if weight.dtype != dtype:
-        weight = weight.to(dtype)
-    if bias is not None and bias.dtype != dtype:
-        bias = bias.to(dtype)
-    weight = weight.expand(x.shape[0], -1, -1)
+    weight = cast(weight, x.dtype).expand(x.shape[0], -1, -1)
+    bias = None if bias is None else cast(bias, x.dtype)
     by_rows, large = layout(x, weight, weight.shape[1])
     by_rows = by_rows or channels_first
     if large:

@@ -66,9 +66,7 @@ class Projection(nn.Module):
     def product(self, x: Tensor, epilogue: Epilogue = NOTHING) -> Tensor:
         """x W' + b with ``epilogue`` folded in, without norm and activation."""
         self.check(x)
-        weight, bias = self.weight, self.bias
-        if epilogue is not NOTHING:
-            weight, bias = epilogue.fold(weight, bias)
+        weight, bias = epilogue.fold(self.weight, self.bias)
         return self._multiply(x, weight, bias, epilogue.channels_first)
 
     def _multiply(
@@ -86,9 +84,6 @@ class Projection(nn.Module):
             raise ValueError(f"input has {x.shape[-1]} channels; allowed: {self.in_channels}")
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, N, C) -> (B, N, C')
-        if self.norm is None:
-            y = self.product(x)
-            return y if self.activation is None else activate_product(self.activation, y)
         folded = self.epilogue(x, mask)
         return self.finish(self.product(x, folded or NOTHING), folded, mask)
 

@@ -21,7 +21,18 @@ class ChannelNodes(Folded):
         return ChannelNodes(operator)
 
 
-class GroupNodes(Folded):
+class _Grouped(Folded):
+    """A folding by g groups of channels."""
+
+    def __init__(self, operator: GraphOperator, groups: int) -> None:
+        super().__init__(operator)
+        self.groups = groups
+
+    def like(self, operator: GraphOperator) -> Folded:
+        return type(self)(operator, self.groups)
+
+
+class GroupNodes(_Grouped):
     """The nodes are all N C / g pairs of position and channel of a group of channels.
 
     (B, N, C) -> (B g, N C / g, 1), of an image a view.
@@ -30,10 +41,6 @@ class GroupNodes(Folded):
         operator: on graphs (B g, N C / g, N C / g).
         groups: g.
     """
-
-    def __init__(self, operator: GraphOperator, groups: int) -> None:
-        super().__init__(operator)
-        self.groups = groups
 
     @staticmethod
     def nodes(features: Tensor, groups: int) -> Tensor:
@@ -56,11 +63,8 @@ class GroupNodes(Folded):
         grouped = features.reshape(batch, self.groups, -1, width)
         return grouped.transpose(1, 2).flatten(2)
 
-    def like(self, operator: GraphOperator) -> GroupNodes:
-        return GroupNodes(operator, self.groups)
 
-
-class GroupChannels(Folded):
+class GroupChannels(_Grouped):
     """Each group of channels has its own operator on the N positions.
 
     (B, N, C) -> (B g, N, C / g), of an image a view.
@@ -69,10 +73,6 @@ class GroupChannels(Folded):
         operator: on graphs (B g, N, N).
         groups: g.
     """
-
-    def __init__(self, operator: GraphOperator, groups: int) -> None:
-        super().__init__(operator)
-        self.groups = groups
 
     @staticmethod
     def split(features: Tensor, groups: int) -> Tensor:
@@ -86,6 +86,3 @@ class GroupChannels(Folded):
 
     def unfold(self, features: Tensor, batch: int, channels: int) -> Tensor:
         return features.mT.reshape(batch, channels, -1).mT
-
-    def like(self, operator: GraphOperator) -> GroupChannels:
-        return GroupChannels(operator, self.groups)

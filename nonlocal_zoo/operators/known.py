@@ -8,6 +8,11 @@ from .base import Cost, GraphOperator
 from .derived import Derived
 
 
+def known_product(known: tuple[Tensor, Tensor] | None, x: Tensor) -> Tensor | None:
+    """The second of ``known`` (x, A x) where the first is this very ``x``; else None."""
+    return known[1] if known is not None and known[0] is x else None
+
+
 class Known(Derived):
     """A, with one product A x that whoever made A had to multiply.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..precision import alike, cast
+from ..precision import cast
 from ..tracing import known_size, known_sizes
 from .base import Cost, GraphOperator
 from .chain import chain_matmul, chain_ways, cheapest_order
 from .choice import Choice
 from .dense import Dense
-from .known import Known
+from .known import Known, known_product
 
 
 class LowRank(GraphOperator):
@@ -74,16 +74,13 @@ class LowRank(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         dtype = torch.promote_types(self.dtype, rhs.dtype)
-        *others, right = self._chain()
-        few = self._gathered(rhs)
-        if few is not None:
-            return self._multiply(*others, few, dtype=dtype)
-        return self._multiply(*others, right, rhs, dtype=dtype)
+        return self._multiply(self.left, *self._behind_left(rhs), dtype=dtype)
 
-    def _gathered(self, rhs: Tensor) -> Tensor | None:
-        """R' rhs, where that is known."""
-        known = self.gathered is not None and self.gathered[0] is rhs
-        return self.gathered[1] if known else None
+    def _behind_left(self, rhs: Tensor) -> list[Tensor]:
+        """What follows L in L K R' rhs; R' rhs is one where it is known."""
+        _, *core, right = self._chain()
+        few = known_product(self.gathered, rhs)
+        return [*core, right, rhs] if few is None else [*core, few]
 
     @staticmethod
     def _multiply(*chain: Tensor, dtype: torch.dtype) -> Tensor:
@@ -94,11 +91,8 @@ class LowRank(GraphOperator):
     def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
         if not self.thin:
             return super().affine(rhs, shift, channels_first)
-        few = self._gathered(rhs)
-        if few is None:
-            few = chain_matmul(*alike(self.right.mT, rhs))
-        if self.core is not None:
-            few = chain_matmul(*alike(self.core, few))
+        dtype = torch.promote_types(self.dtype, rhs.dtype)
+        few = self._multiply(*self._behind_left(rhs), dtype=dtype)
         return Dense(self.left).affine(few, shift, channels_first)
 
     def to_dense(self) -> Tensor:

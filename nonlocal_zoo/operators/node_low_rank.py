@@ -9,6 +9,7 @@ from ..tracing import known_size
 from .base import Cost, GraphOperator
 from .chain import chain_matmul
 from .choice import Choice
+from .known import known_product
 from .low_rank import LowRank
 from .node_factor import NodeFactor
 
@@ -41,8 +42,9 @@ class NodeLowRank(GraphOperator):
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         if dtype == torch.float16:  # as LowRank
             dtype = torch.float32
-        known = self.gathered is not None and self.gathered[0] is rhs
-        gathered = self.gathered[1] if known else self.right.gather(rhs.to(dtype))
+        gathered = known_product(self.gathered, rhs)
+        if gathered is None:
+            gathered = self.right.gather(rhs.to(dtype))
         few = chain_matmul(self.core.to(dtype), gathered.to(dtype))
         return self.left.distribute(few).to(dtype)
 

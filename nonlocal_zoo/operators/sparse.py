@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from ..precision import widen_float16
+from ..precision import alike, widen_float16
 from .base import Cost, GraphOperator
 from .sampled import spmm
 
@@ -40,9 +39,8 @@ class Sparse(GraphOperator):
 
     def matmul(self, rhs: Tensor) -> Tensor:
         self.check_rhs(rhs)
-        dtype = torch.promote_types(self.dtype, rhs.dtype)
         batch, rows, _ = self.shape
-        weights, features = (widen_float16(x.to(dtype)) for x in (self.weights, rhs))
+        weights, features = map(widen_float16, alike(self.weights, rhs))
         places = self.places(self.edges, self.shape)
         out = spmm(weights, features.flatten(0, 1), *places, batch * rows)
         return out.reshape(batch, rows, -1)

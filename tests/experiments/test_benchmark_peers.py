@@ -51,7 +51,7 @@ def test_as_many_compiled_blocks_as_there_are():
         for channels in (4, 6):
             case = Case("danet_channel", channels, (3, 4))
             block, x = case.build(), case.input()
-            found = dict((name, peer) for name, peer, _ in contenders(case, block, {}, True, 10**9))
+            found = {name: peer for name, peer, _ in contenders(case, block, {}, True, 10**9)}
             assert relative(found["block, compiled"].forward(x), block(x)) < 1e-6
 
 
