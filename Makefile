@@ -61,9 +61,12 @@ generate: $(READY)
 	$(BIN)/python tools/make_errata.py
 	$(BIN)/python tools/make_deployment.py
 
+# yapf, which mmengine imports, writes a cache of its grammar; two processes at their first import
+# would read it half written.
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt -e '.[seg,det,pyg,compare,dev]'
+	$(BIN)/python -c "import yapf"
 	touch $@
 
 clean:
