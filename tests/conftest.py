@@ -1,4 +1,4 @@
-"""Fixtures of all tests. Dense formulas and tables are in tests/support."""
+"""Fixtures of all tests. Tables are in tests/support."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import nonlocal_zoo
 ROOT = Path(nonlocal_zoo.__file__).parent
 # A module imports what stands on the lines above its own, and its own package.
 ORDER = (
+    ("formulas",),  # what the rest is held against: see REFERENCE_FOR
     ("_version", "arguments", "registry", "precision", "tracing", "signal", "layers"),
     ("operators",),
     ("affinities", "filters"),  # do not know each other
@@ -25,12 +26,13 @@ ORDER = (
     ("experiments",),
     ("__main__",),
 )
-GROUND = {name: set() for name in ORDER[0]} | {
+GROUND = {name: set() for name in (*ORDER[0], *ORDER[1])} | {
     "registry": {"arguments"},
     "layers": {"arguments", "precision", "registry", "tracing"},
     "signal": {"precision", "layers"},
 }
-CORE = {name for line in ORDER[:6] for name in line} | {"__init__", "testing"}
+CORE = {name for line in ORDER[1:7] for name in line} | {"__init__", "testing"}
+REFERENCE_FOR = {"experiments"}  # and tests: nothing that formulas check may lean on them
 MM = {"mmengine", "mmcv", "mmseg", "mmdet"}
 HOSTS_MM = ("adapters/mm", "networks", "datasets", "engine", "experiments")
 HOSTS_PYG = ("adapters/pyg", "networks", "datasets", "experiments")
@@ -61,6 +63,8 @@ def may_import(importer, imported):
         return imported in {importer, *CORE}
     if importer == "__init__":
         return imported in (CORE | {"adapters"}) - {"testing"}
+    if imported == "formulas":
+        return importer in REFERENCE_FOR
     if importer in GROUND:
         return imported in GROUND[importer]
     line = next(k for k, names in enumerate(ORDER) if importer in names)
@@ -81,7 +85,7 @@ def test_imports(path):
             if rest:
                 inner = rest.split(".")[0]
                 assert may_import(part(path), inner), f"{path} imports {name}"
-        elif part(path) in CORE or path.parts[:2] == ("adapters", "insert.py"):
+        elif part(path) in CORE | {"formulas"} or path.parts[:2] == ("adapters", "insert.py"):
             assert top in allowed, f"{path}: the core needs torch and nothing else, not {name}"
         elif top in MM:
             assert str(path).startswith(HOSTS_MM), f"{path} imports {name}"
@@ -97,6 +101,8 @@ def test_the_reader_sees_imports():
     assert {"mmengine.registry", "nonlocal_zoo.blocks.build_block"} <= seen
     assert not may_import("affinities", "filters") and not may_import("operators", "blocks")
     assert not may_import("blocks", "testing") and may_import("references", "blocks")
+    assert may_import("experiments", "formulas") and not may_import("formulas", "registry")
+    assert not may_import("testing", "formulas") and not may_import("references", "formulas")
 
 
 def run(code):

@@ -1,11 +1,7 @@
 """Every registered affinity, by the formula of its paper and by the contract."""
 
-from dataclasses import replace
-
 import pytest
 import torch
-from dense_affinities import Nodes, dense_affinity
-from dense_zoo import Folded
 from tables import (
     AFFINITY_CONFIGS,
     POOLED_CONFIGS,
@@ -14,6 +10,7 @@ from tables import (
     label,
 )
 
+from nonlocal_zoo import formulas
 from nonlocal_zoo.operators import formed
 from nonlocal_zoo.registry import AFFINITIES
 from nonlocal_zoo.signal import GraphSignal
@@ -32,27 +29,40 @@ def features(nodes=12):
     return torch.randn(2, nodes, 6, dtype=torch.float64)
 
 
+def as_image(nodes, grid):
+    return nodes.mT.unflatten(2, grid)
+
+
+def positions_outermost(matrix, positions):
+    """Pairs (channel, position) in our order: published code has channels outermost."""
+    order = torch.arange(matrix.shape[1]).reshape(-1, positions).T.flatten()
+    return matrix[:, order][:, :, order]
+
+
 def compare(affinity, config, signal, training):
     """Matrix, products with it and its transpose, degree, and gradients."""
     x, receiver = signal.x.requires_grad_(), signal.receivers.requires_grad_()
     buffers = {name: buffer.clone() for name, buffer in affinity.named_buffers()}
     operator = affinity.train(training)(signal)
     state = dict(affinity.named_parameters()) | buffers
-    dense = dense_affinity(config, state, Nodes(x, receiver, signal.grid, training))
-    if isinstance(dense, Folded):  # features of the positions, as wide as the affinity wants them
-        matrix, transposed = dense.matrix, replace(dense, matrix=dense.matrix.mT)
+    images = as_image(x, signal.grid), as_image(receiver, signal.grid)
+    graph = formulas.affinity(config, state, formulas.Features(*images, training))
+    matrix = graph.matrix()
+    if graph.fold:  # features of the positions, as wide as the affinity wants them
         rhs = torch.randn(2, x.shape[1], affinity.width or x.shape[2], dtype=torch.float64)
         back = torch.randn_like(rhs)
     else:
-        matrix, transposed = dense, dense.mT
-        rhs = torch.randn(2, dense.shape[2], 5, dtype=torch.float64)
-        back = torch.randn(2, dense.shape[1], 5, dtype=torch.float64)
+        rhs = torch.randn(2, matrix.shape[2], 5, dtype=torch.float64)
+        back = torch.randn(2, matrix.shape[1], 5, dtype=torch.float64)
     rhs.requires_grad_()
+    ours, theirs = operator.matmul(rhs), product(graph, rhs, signal.grid)
+    assert_near(ours, theirs, what="matmul")
+    transposed = product(graph.of(matrix.mT), back, signal.grid)
+    assert_near(operator.transpose().matmul(back), transposed, what="transposed matmul")
+    if config["type"] == "compact":
+        matrix = positions_outermost(matrix, x.shape[1])
     assert_near(operator.to_dense(), matrix, what="matrix")
     assert_near(operator.degree(), matrix.sum(2, keepdim=True), what="degree")
-    ours, theirs = operator.matmul(rhs), dense @ rhs
-    assert_near(ours, theirs, what="matmul")
-    assert_near(operator.transpose().matmul(back), transposed @ back, what="transposed matmul")
     leaves = {"x": x, "receiver": receiver, "rhs": rhs, **dict(affinity.named_parameters())}
     ours, theirs = (
         torch.autograd.grad((y * back).sum(), leaves.values(), allow_unused=True)
@@ -63,6 +73,13 @@ def compare(affinity, config, signal, training):
             assert a is not None, f"{name} gets no gradient"
         if b is not None:
             assert_near(a, b, 1e-8, f"gradient of {name}")
+
+
+def product(graph, rhs, grid):
+    """A rhs on (B, N, C). Pooled keys and a single row are nodes without a grid."""
+    if isinstance(graph.form, torch.Tensor) and not graph.fold:
+        return graph.form @ rhs
+    return graph(as_image(rhs, grid)).flatten(2).mT
 
 
 @every_form

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from dense_blocks import dense_block
 from tables import BLOCK_OVERRIDES, block_settings
 
-from nonlocal_zoo import build_block, list_blocks
+from nonlocal_zoo import build_block, formulas, list_blocks
 from nonlocal_zoo.operators import formed
 from nonlocal_zoo.testing import randomize_
 
@@ -30,7 +29,7 @@ def test_nan_in_nan_out(name, limit, residual, monkeypatch):
         state = {key: value.clone() for key, value in block.state_dict().items()}
         x = torch.randn(2, 16, 8, 8)
         x[0, 3, 2, 1] = torch.nan
-        dense = dense_block(settings, state, x, training)
+        dense = formulas.block(settings, state, x, training)
         hidden = dense.isnan() & ~block(x).isnan()
         assert dense.isnan().any() and not hidden.any(), f"{hidden.sum()} hidden"
 

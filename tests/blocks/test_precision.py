@@ -5,13 +5,15 @@ import statistics
 
 import pytest
 import torch
-from dense_blocks import dense_block
 from tables import BLOCK_OVERRIDES, block_settings
 
-from nonlocal_zoo import build_block, list_blocks
+from nonlocal_zoo import build_block, formulas, list_blocks
 from nonlocal_zoo.testing import randomize_
 
-SEEDS = 5  # medians: a rectifier that flips at zero moves single ones
+# A rectifier that flips at zero moves a gradient tenfold, in up to half of the seeds, ours and the
+# formula's alike. The geometric mean over seeds takes part of each; a median is of one side or the
+# other.
+SEEDS = 9
 
 
 def distance(y, exact):
@@ -42,7 +44,7 @@ def errors(name, dtype, autocast, seed):
 
     def dense(dtype):
         return run(
-            lambda x: dense_block(settings, cast(state, dtype), x, False), x.to(dtype), weight
+            lambda x: formulas.block(settings, cast(state, dtype), x, False), x.to(dtype), weight
         )
 
     def ours(x):
@@ -61,5 +63,7 @@ def errors(name, dtype, autocast, seed):
 def test_no_worse_than_dense_code(name, dtype, autocast):
     seeds = [list(errors(name, dtype, autocast, seed)) for seed in range(SEEDS)]
     for what, pairs in zip(("output", "gradient"), zip(*seeds, strict=True), strict=True):
-        ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-        assert ours <= 3 * theirs, f"{what}: error {ours:.2g}, dense code {theirs:.2g}"
+        ratios = [ours / theirs for ours, theirs in pairs if math.isfinite(theirs)]
+        # Where dense code overflows each time there is nothing to be as good as.
+        worse = statistics.geometric_mean(ratios) if ratios else 0
+        assert worse <= 3, f"{what}: {worse:.2g} times the error of dense code"

@@ -4,10 +4,10 @@ import pytest
 import torch
 from tables import BLOCK_OVERRIDES
 
+from nonlocal_zoo import formulas
 from nonlocal_zoo.experiments.benchmark.cases import MODES, Case
 from nonlocal_zoo.experiments.benchmark.check import CHECK_BYTES, check, relative
 from nonlocal_zoo.experiments.benchmark.contenders import contenders
-from nonlocal_zoo.experiments.benchmark.formulas import FORMULAS, NoFormula
 from nonlocal_zoo.experiments.benchmark.installed import INSTALLED
 from nonlocal_zoo.experiments.benchmark.official import OFFICIAL
 from nonlocal_zoo.experiments.benchmark.peers import PEERS, NoPeer, NoSuchPeer
@@ -30,19 +30,26 @@ def test_formula_of_each_block(name, mode):
     assert verdict.wrong == "" and verdict.size == "7x9" and verdict.error < 1e-9
 
 
-def test_every_affinity_of_a_block_has_a_formula():
-    """Those that have none are in no block: they are measured alone, and the report says so."""
-    configs = [config for name in BLOCKS.names() for config in _affinities(BLOCKS.get(name))]
-    names = {config if isinstance(config, str) else config["type"] for config in configs}
-    assert names <= set(FORMULAS.names()) <= set(AFFINITIES.names())
+def test_every_affinity_has_a_formula():
+    assert set(formulas.AFFINITIES) == set(AFFINITIES.names())
 
 
-def _affinities(row):
-    """Configs of the affinities of a block, kernels of mixtures too."""
-    found = row.settings["affinity"]
-    for config in [found] if isinstance(found, str | dict) else found:
-        yield config
-        yield from config.get("kernels", ()) if isinstance(config, dict) else ()
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        dict(graph_filter="arma"),
+        dict(graph_filter="cayley"),
+        dict(graph_filter="heat"),
+        dict(graph_filter="spectral"),
+        dict(affinity=dict(type="latent", dim=3, symmetrize=True, normalize="rw")),
+        dict(subsample=True, affinity="dot_product", graph_filter="adjacency"),
+    ],
+    ids=str,
+)
+def test_formulas_of_what_no_block_has(overrides):
+    """Functions of matrices, maps that are normalised, pooled keys."""
+    case = Case("snl", 8, (4, 6), overrides=overrides, mode="train")
+    assert check(case, case.build()).wrong == ""
 
 
 def test_as_many_compiled_blocks_as_there_are():
@@ -161,9 +168,34 @@ def test_large_sizes_are_checked_at_a_smaller_one():
     assert (height * width) ** 2 * 8 < CHECK_BYTES < (4 * height * width) ** 2 * 8 * 4
 
 
-def test_without_a_formula():
-    case = Case("snl", 8, GRID, overrides={"graph_filter": "heat"})
-    with pytest.raises(NoFormula, match="filter 'heat'"):
+def test_without_a_formula(monkeypatch):
+    """The case is not checked, and has no peer: both say of what."""
+    case = Case("snl", 8, GRID)
+    monkeypatch.delitem(formulas.AFFINITIES, "relu_dot")
+    with pytest.raises(formulas.NoFormula, match="affinity 'relu_dot'"):
         check(case, case.build())
-    with pytest.raises(NoPeer, match="filter 'heat'"):
+    with pytest.raises(NoPeer, match="affinity 'relu_dot'"):
         PEERS.get("dense")(case, case.build(), {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        (dict(dropout=0.1), "dropout"),
+        (dict(activation="gelu"), "gelu"),
+        (dict(norm="instance"), "instance"),
+        (dict(norm=dict(type="batch", eps=1.0)), "eps"),
+        (dict(graph_filter="nobody's"), "nobody's"),
+        (dict(graph_filter=dict(type="adjacency", dilation=2)), "dilation"),
+        (dict(affinity=dict(type="gaussian", temperature=2)), "temperature"),
+        (dict(affinity=dict(type="symmetric_gaussian", normalize=None)), "factor"),
+    ],
+    ids=str,
+)
+def test_what_nobody_published(settings, what):
+    """It is refused, and no formula without it is taken for it."""
+    settings = {"affinity": "gaussian", "graph_filter": "propagation", "values": False, **settings}
+    names = [f"affinities.0.pair.{side}.weight" for side in ("theta", "phi")]
+    weights = {name: torch.ones(2, 4) for name in [*names, "units.0.filters.0.weights.0.weight"]}
+    with pytest.raises(formulas.NoFormula, match=what):
+        formulas.block(settings, weights, torch.ones(1, 4, 2, 2))

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from dense_filters import CHEBYSHEV, DEFAULT_ORDER, RESPONSES, dense_filter
+from filter_responses import DEFAULT_ORDER, RESPONSES
 from tables import FILTER_CONFIGS, FILTER_NAMES, OWN_TESTS, label
 
+from nonlocal_zoo import formulas
 from nonlocal_zoo.operators import Dense, Identity, LowRank
 from nonlocal_zoo.registry import FILTERS, parameters_of
 from nonlocal_zoo.testing import (
@@ -51,18 +52,19 @@ def test_response_at_the_default_order(config):
 @every_filter
 @pytest.mark.parametrize("training", [False, True])
 def test_matrix_function(config, training):
-    """Also where A is not symmetric and has no eigenbasis: g(A) z by powers."""
+    """Also where A is not symmetric and has no eigenbasis."""
     graph_filter = make(config).train(training)
     state = dict(graph_filter.state_dict())
     left, right = (torch.randn(2, 8, 3, dtype=torch.float64) / 3 for _ in range(2))
     z = torch.randn(2, 8, 3, dtype=torch.float64)
-    expected = dense_filter(config, state, left @ right.mT, z, training)
-    assert_near(graph_filter(LowRank(left, right), z), expected)
+    graph = formulas.Graph(left @ right.mT, z.mT)
+
+    def expected(training):
+        return formulas.graph_filter(config, state, graph, z.mT, training).mT
+
+    assert_near(graph_filter(LowRank(left, right), z), expected(training))
     state = dict(graph_filter.state_dict())
-    assert_near(
-        graph_filter.eval()(Dense(left @ right.mT), z),
-        dense_filter(config, state, left @ right.mT, z, False),
-    )
+    assert_near(graph_filter.eval()(Dense(left @ right.mT), z), expected(False))
 
 
 @every_filter
@@ -108,9 +110,13 @@ def test_it_has_tests_of_its_own(name):
     assert name in FILTERS.names() and Path(__file__).with_name(f"test_{name}.py").exists()
 
 
-def test_the_table_of_polynomials_is_right():
-    """The table that the dense blocks use, against the definition."""
+@pytest.mark.parametrize("name", [name for name, found in RESPONSES.items() if found])
+def test_the_formula_is_the_definition(name):
+    """The formula that blocks are held against, on a diagonal matrix: one eigenvalue a node."""
     x = torch.linspace(-1, 1, 7, dtype=torch.float64)
-    for k, coefficients in enumerate(CHEBYSHEV):
-        value = sum(c * x**power for power, c in enumerate(coefficients))
-        assert_near(value, torch.cos(k * torch.arccos(x)))
+    expected = torch.stack(RESPONSES[name](x, 5))
+    eye = torch.eye(len(expected), dtype=torch.float64)  # a channel of the output for each term
+    state = {f"weights.{k}.weight": row.unsqueeze(1) for k, row in enumerate(eye)}
+    z = torch.ones(1, 1, 7, dtype=torch.float64)
+    y = formulas.graph_filter(name, state, formulas.Graph(x.diag().unsqueeze(0), z), z)
+    assert_near(y[0], expected)

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from dense_zoo import cells
 
 from nonlocal_zoo.operators import (
     ChannelNodes,
@@ -25,6 +24,18 @@ from nonlocal_zoo.testing import (
 
 def rand(*shape):
     return torch.rand(*shape, dtype=torch.float64) + 0.1
+
+
+def cells(grid, size):
+    """(size^axes, N): averages over floor(k n / size) .. ceil((k + 1) n / size) of each axis."""
+    matrix = torch.ones(1, 1, dtype=torch.float64)
+    for n in grid:
+        axis = torch.zeros(size, n, dtype=torch.float64)
+        for k in range(size):
+            first, last = k * n // size, -((-(k + 1) * n) // size)
+            axis[k, first:last] = 1 / (last - first)
+        matrix = torch.kron(matrix, axis)
+    return matrix
 
 
 class TestCrissCross(OperatorContract):

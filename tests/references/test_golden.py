@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from dense_blocks import dense_block
 from golden import FOLDER, NAMES, load
 
-from nonlocal_zoo import from_reference
+from nonlocal_zoo import formulas, from_reference
 from nonlocal_zoo.registry import REFERENCES
 from nonlocal_zoo.testing import assert_near, assert_no_square, largest_allocation
 
@@ -49,12 +48,12 @@ def test_gradient(name):
 
 
 def test_ours_can_train_the_concatenation():
-    """mmcv divides the output of a ReLU in place; ours has the gradient of the dense formula."""
+    """mmcv divides the output of a ReLU in place; ours has the gradient of the formula."""
     case = load("mmcv_nl2d_concatenation")
     block, x = block_of(case).train(), case.data["x"].requires_grad_()
     leaves = {"x": x, **dict(block.named_parameters())}
     weight = torch.randn_like(x)
-    dense = dense_block(dict(affinity="concatenation"), dict(block.named_parameters()), x)
+    dense = formulas.block(dict(affinity="concatenation"), dict(block.named_parameters()), x)
     assert_near(dense, case.data["y"])
     ours, theirs = (
         torch.autograd.grad((y * weight).sum(), leaves.values()) for y in (block(x), dense)

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from nonlocal_zoo.blocks import NonLocalBlock
 from nonlocal_zoo.experiments.benchmark import machine, run
 from nonlocal_zoo.experiments.benchmark.measure import Options, measure_case
 from nonlocal_zoo.experiments.benchmark.rows import read_csv
+from nonlocal_zoo.formulas import NoFormula
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,7 +86,8 @@ def test_a_wrong_block_gets_no_time(tool, monkeypatch, tmp_path, capsys):
 def test_a_peer_with_another_answer_gets_no_time(tool, monkeypatch):
     from nonlocal_zoo.experiments.benchmark import peers
 
-    monkeypatch.setattr(peers, "published", lambda settings, weights, x, *rest: x + 1)
+    wrong = SimpleNamespace(block=lambda settings, weights, x, *rest: x + 1, NoFormula=NoFormula)
+    monkeypatch.setattr(peers, "formulas", wrong)
     case = tool.Case("snl", 8, (4, 4))
     ours, theirs = measure_case(case, Options(rounds=3, time_limit=0.1, memory=False))
     assert ours.status == "ok" and ours.seconds > 0

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ... import formulas
 from .cases import DTYPES, Case
-from .formula_block import published
 from .need import least_bytes
 
 EXACT = 1e-9  # relative error of outputs, both sides in float64
@@ -60,12 +60,12 @@ def check(case: Case, block: nn.Module) -> Verdict:
     narrow_x = small.input().detach()
     x = narrow_x.to("cpu", torch.float64).requires_grad_()
     with torch.enable_grad():
-        expected, actual = published(small.settings, weights, x, small.training), wide(x)
+        expected, actual = formulas.block(small.settings, weights, x, small.training), wide(x)
     for what, error, limit in _exact(actual, expected, x, wide):
         if not error <= limit:
             return Verdict(error, small.size, f"{what} is off by {error:.1g}")
     with torch.no_grad():
-        dense = published(small.settings, narrow.state_dict(), narrow_x, small.training)
+        dense = formulas.block(small.settings, narrow.state_dict(), narrow_x, small.training)
         limit = max(allowed(case.dtype), 3 * relative(dense, expected))
         error = relative(narrow(narrow_x), expected)
     if not error <= limit:
@@ -97,4 +97,8 @@ def _exact(
 def _needs(case: Case, weights: dict[str, Tensor]) -> int:
     meta = {k: v.detach().to("meta").requires_grad_(v.requires_grad) for k, v in weights.items()}
     x = torch.empty(case.shape, device="meta", dtype=torch.float64, requires_grad=True)
-    return least_bytes(lambda: published(case.settings, meta, x, case.training).sum().backward())
+
+    def trained() -> None:
+        formulas.block(case.settings, meta, x, case.training).sum().backward()
+
+    return least_bytes(trained)

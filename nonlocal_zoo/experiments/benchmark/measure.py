@@ -11,12 +11,12 @@ from torch import nn
 from torch.utils.benchmark.utils.common import set_torch_threads
 
 from ...blocks.cost import BlockCost, block_cost
+from ...formulas import NoFormula
 from .bounds import NEAR, fractions, in_words, shares
 from .cases import Case
 from .check import allowed, check, relative
 from .contenders import contenders
 from .device import device
-from .formulas import NoFormula
 from .machine import Roofs, roofs
 from .memory import measure as measure_memory
 from .peers import Contender

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from ... import formulas
 from ...registry import Registry
 from .cases import Case
-from .formula_block import published
-from .formulas import NoFormula, fused_attention
 
 PEERS = Registry("peer")
 COMPILED = ", compiled"  # after the name of a contender: under torch.compile
@@ -68,7 +67,7 @@ def dense(case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:
     settings = case.settings
 
     def formula(weights: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
-        return lambda x: published(settings, weights, x, case.training)
+        return lambda x: formulas.block(settings, weights, x, case.training)
 
     weights = block.state_dict(keep_vars=True)
     forward = formula(weights)
@@ -85,12 +84,12 @@ def sdpa(case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:
 
     def attention(query: Tensor, key: Tensor, scale: float) -> Callable[[Tensor], Tensor]:
         used.append(True)
-        return fused_attention(query, key, scale)
+        return formulas.fused_attention(query, key, scale)
 
     settings, weights = case.settings, block.state_dict(keep_vars=True)
 
     def forward(x: Tensor) -> Tensor:
-        return published(settings, weights, x, case.training, attention)
+        return formulas.block(settings, weights, x, case.training, attention)
 
     _try(forward, case, block)
     if not used:
@@ -116,5 +115,5 @@ def _try(forward: Callable[[Tensor], Tensor], case: Case, block: nn.Module) -> N
     try:
         with torch.no_grad():
             forward(torch.ones(2, case.channels, *grid).to(place_of(block)))
-    except NoFormula as error:
+    except formulas.NoFormula as error:
         raise NoPeer(str(error)) from None

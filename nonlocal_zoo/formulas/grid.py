@@ -1,4 +1,4 @@
-"""Affinities of the nodes of an image: pooled keys, rows and columns."""
+"""Affinities of the nodes of an image: pooled keys, rows and columns, one context for all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .formulas import FORMULAS, Features, Map, plain_attention
+from .attention import Features, plain_attention
+from .graph import Map
 from .layers import State, below, embed, image, nodes, project
 
 
-@FORMULAS.register("pyramid")
 def pyramid(s: State, x: Features, sizes: Sequence[int] = (1, 3, 6, 8), shared: bool = True) -> Map:
-    """Attention to pooled keys: the SNL repository's APNB, mmseg's ann_head."""
+    """softmax(theta (P phi)' / sqrt(c)) P, with P averages over the cells of a pyramid.
+
+    Source: Zhu et al., "Asymmetric Non-local Neural Networks for Semantic Segmentation", ICCV
+    2019, Eqs. 6 to 8, and Eq. 9 where receivers are others; SNL-Classification/model/nls/anl.py,
+    mmseg/models/decode_heads/ann_head.py.
+    """
     average = (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
 
     def pool(y: Tensor) -> Tensor:
@@ -25,12 +30,15 @@ def pyramid(s: State, x: Features, sizes: Sequence[int] = (1, 3, 6, 8), shared: 
     if not shared or x.receive is not x.send:
         theta = embed(below(s, "phi" if shared else "theta"), x.receive, x.training).relu()
     matrix = plain_attention(nodes(theta), pool(phi).transpose(1, 2), phi.shape[1] ** -0.5)
-    return lambda z: image(matrix @ pool(z).transpose(1, 2), z)
+    return lambda z: image(matrix @ pool(z).transpose(1, 2), z.shape[2:])
 
 
-@FORMULAS.register("criss_cross")
 def criss_cross(s: State, x: Features) -> Map:
-    """Softmax over row and column: the SNL repository's cc.py, mmcv's CrissCrossAttention."""
+    """softmax of theta_i . phi_j over the H + W - 1 nodes j in the row and column of i.
+
+    Source: Huang et al., "CCNet: Criss-Cross Attention for Semantic Segmentation", ICCV 2019,
+    Eq. 2; SNL-Classification/model/nls/cc.py, mmcv/ops/cc_attention.py.
+    """
 
     def rows(y: Tensor) -> Tensor:  # a sequence is one row
         return y if y.dim() == 4 else y.unsqueeze(2)
@@ -49,3 +57,15 @@ def criss_cross(s: State, x: Features) -> Map:
         return (y + torch.einsum("bhwg,bchg->bchw", across, rows(z))).reshape(z.shape)
 
     return apply
+
+
+def global_pooling(s: State, x: Features, attention: bool = True) -> Map:
+    """One row for all nodes: softmax_j(w . x_j + b), or 1 / N.
+
+    Source: Cao et al., "GCNet", ICCVW 2019, Eq. 3; mmcv's ContextBlock
+    (mmcv/cnn/bricks/context_block.py) with pooling_type "att" or "avg".
+    """
+    if not attention:
+        return lambda z: z.flatten(2).mean(2).reshape(*z.shape[:2], *(1,) * (z.dim() - 2))
+    mask = project(below(s, "score"), x.send).flatten(2).softmax(2)
+    return lambda z: (z.flatten(2) @ mask.transpose(1, 2)).unflatten(2, (1,) * (z.dim() - 2))
