@@ -3,7 +3,9 @@
 from . import affinities, filters  # noqa: F401
 from ._version import __version__
 from .adapters import insert_block, insert_blocks
-from .blocks import NonLocalBlock, build_block, list_blocks
+from .blocks import NonLocalBlock, build_block, explain, list_blocks
+from .functions import as_low_rank, density, spectrum
+from .fuse import fuse
 from .references import from_reference
 from .signal import GraphSignal
 
@@ -11,9 +13,14 @@ __all__ = [
     "GraphSignal",
     "NonLocalBlock",
     "__version__",
+    "as_low_rank",
     "build_block",
+    "density",
+    "explain",
     "from_reference",
+    "fuse",
     "insert_block",
     "insert_blocks",
     "list_blocks",
+    "spectrum",
 ]

@@ -100,7 +100,8 @@ def _is(kind: Any, value: Any) -> bool:
         number = Integral if origin is int else Real
         return isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
     if origin is Sequence:
-        return isinstance(value, list | tuple) and value and all(_fits(parts[0], v) for v in value)
+        some = isinstance(value, list | tuple) and len(value) > 0
+        return some and all(_fits(parts[0], v) for v in value)
     if origin is types.NoneType:
         return value is None
     return isinstance(value, origin if isinstance(origin, type) else object)

@@ -27,20 +27,12 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def alike(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in the wider of their dtypes."""
-    if left.dtype == right.dtype:
-        return left, right
-    dtype = torch.promote_types(left.dtype, right.dtype)
-    return left.to(dtype), right.to(dtype)
-
-
 def widen_float16(x: Tensor) -> Tensor:
     """float16 to float32; bfloat16, which has float32's range, and others as they are."""
     return x.float() if x.dtype == torch.float16 else x
 
 
-def _autocast(kind: str) -> bool:
+def autocasts(kind: str) -> bool:
     """Whether autocast is on for a kind of device; some ("meta") know none."""
     known = kind in ("cpu", "cuda") or torch.amp.is_autocast_available(kind)
     return known and torch.is_autocast_enabled(kind)
@@ -52,7 +44,7 @@ def without_autocast(function: Callable) -> Callable:
     @functools.wraps(function)
     def wrapped(first, *args, **kwargs):
         kind = first.device.type
-        if not _autocast(kind):
+        if not autocasts(kind):
             return function(first, *args, **kwargs)
         with torch.autocast(kind, enabled=False):
             return function(first, *args, **kwargs)
@@ -63,9 +55,9 @@ def without_autocast(function: Callable) -> Callable:
 def autocast_dtype(x: Tensor) -> torch.dtype | None:
     """What autocast would compute matrix products of ``x`` in; None where it is off."""
     kind = x.device.type
-    return torch.get_autocast_dtype(kind) if _autocast(kind) else None
+    return torch.get_autocast_dtype(kind) if autocasts(kind) else None
 
 
-def float16_autocast(x: Tensor) -> bool:
-    """Whether autocast would turn matrix products of ``x`` into float16."""
-    return autocast_dtype(x) == torch.float16
+def in_float16(x: Tensor) -> bool:
+    """Whether a layer would compute in float16 with ``x``."""
+    return x.dtype == torch.float16 or autocast_dtype(x) == torch.float16

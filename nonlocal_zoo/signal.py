@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .layers import Projection, project
+from .kernels import contiguous_gradient
 from .precision import at_least_float32
 
 
@@ -26,6 +26,7 @@ class GraphSignal:
         edges: (3, E) int64, graph b, node i that hears and node j that speaks, for affinities on a
             given graph; None: the neighbours on the grid, if there is one.
         edge_weight: (E,); None is 1 for each.
+        image: (B, C, *grid), what ``x`` is a view of; None for a set of nodes.
     """
 
     x: Tensor
@@ -35,6 +36,7 @@ class GraphSignal:
     pos: Tensor | None = None
     edges: Tensor | None = None
     edge_weight: Tensor | None = None
+    image: Tensor | None = None
 
     @staticmethod
     def from_grid(image: Tensor) -> GraphSignal:
@@ -48,12 +50,19 @@ class GraphSignal:
                 f"input has shape {tuple(image.shape)}; allowed: (B, C, L), (B, C, H, W), "
                 "(B, C, T, H, W)"
             )
-        return GraphSignal(image.flatten(2).mT, tuple(image.shape[2:]))
+        pixels = image.flatten(2)
+        pixels = contiguous_gradient(pixels) if image.requires_grad else pixels
+        return GraphSignal(pixels.transpose(1, 2), tuple(image.shape[2:]), image=image)
 
     @property
     def receivers(self) -> Tensor:
         """(B, N, C): ``receiver``, or ``x`` where it is None."""
         return self.x if self.receiver is None else self.receiver
+
+    @property
+    def features(self) -> Tensor:
+        """The receivers in the layout that they came in: (B, C, *grid), or (B, N, C)."""
+        return self.image if self.image is not None else self.receivers
 
     @property
     def count(self) -> Tensor | int:
@@ -62,15 +71,27 @@ class GraphSignal:
             return self.x.shape[1]
         return self.mask.sum(1).clamp(min=1)[:, None, None]
 
-    def project(self, hear: Projection, speak: Projection) -> list[Tensor]:
-        """hear(receivers) and speak(x), through one product where both read the same."""
-        if self.receiver is None:
-            return project(self.x, hear, speak, mask=self.mask)
-        return [hear(self.receiver, self.mask), speak(self.x, self.mask)]
+    def layout(self, y: Tensor) -> Tensor:
+        """(B, N | 1, C) in the layout of ``features``, to be added to them.
+
+        Of an image it is a copy, one channel after the other: adding a transposed tensor would
+        take three times as long.
+        """
+        if self.image is None or self.grid is None:
+            return y
+        grid = self.grid if y.shape[1] == self.x.shape[1] else (1,) * len(self.grid)
+        y = contiguous_gradient(y) if y.requires_grad else y
+        return y.transpose(1, 2).unflatten(2, grid).contiguous()
+
+    def with_features(self, features: Tensor) -> GraphSignal:
+        """The same nodes with other features, in the layout of ``features``."""
+        if self.image is None:
+            return replace(self, x=features, receiver=None)
+        return GraphSignal.from_grid(features)
 
     def with_x(self, x: Tensor, receiver: Tensor | None = None) -> GraphSignal:
-        """The same nodes with other features."""
-        return replace(self, x=x, receiver=receiver)
+        """The same nodes with other features (B, N, C)."""
+        return replace(self, x=x, receiver=receiver, image=None)
 
     def zero_padding(self, features: Tensor) -> Tensor:
         """``features`` (B, N, C) with the rows of padded nodes set to zero."""
@@ -87,8 +108,3 @@ class GraphSignal:
         keep = self.mask | ~self.mask.any(1, keepdim=True)
         scores = scores.masked_fill(~keep.unsqueeze(-1), -torch.inf)
         return self.zero_padding(scores.softmax(1))
-
-    def to_grid(self, features: Tensor) -> Tensor:
-        """(B, N, C) back to (B, C, *grid), or (B, C, N) without a grid."""
-        batch, nodes, channels = features.shape
-        return features.mT.reshape(batch, channels, *(self.grid or (nodes,)))

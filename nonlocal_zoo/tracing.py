@@ -13,6 +13,11 @@ import torch
 LARGE = 2**20  # nodes: more than any number of channels
 
 
+def traced() -> bool:
+    """Whether a graph is traced, by torch.compile, torch.export or torch.jit.trace."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+
+
 def known_size(size: int) -> int:
     """``size``, or LARGE where it is a symbol: what is not known grows with the image."""
     if not torch.compiler.is_compiling():

@@ -9,9 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from nonlocal_zoo.layers import statistics
-from nonlocal_zoo.operators import formed, sampled
-
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 
@@ -24,24 +21,6 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
-
-
-@pytest.fixture(autouse=True)
-def _streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A softmax over the few nodes of a test is streamed as over many."""
-    monkeypatch.setattr(formed, "FORMED", 0)
-
-
-@pytest.fixture(autouse=True)
-def _folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch norm of a small product takes its statistics as of a large one."""
-    monkeypatch.setattr(statistics, "MANY", 0)
-
-
-@pytest.fixture(autouse=True)
-def _in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sums over a few pairs of nodes go in parts, as over many."""
-    monkeypatch.setattr(sampled, "AT_ONCE", 64)
 
 
 @pytest.fixture(autouse=True)

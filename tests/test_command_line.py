@@ -36,10 +36,12 @@ def test_cost_is_that_of_the_formula():
     cost = block_cost(build_block("nl", 8), (1, 8, 4, 3))
     assert cost.multiply_adds == 4 * 12 * 8 * 4 + 2 * 12 * 12 * 4
     assert cost.parameters == 4 * 8 * 4 + 3 * 4 + 8
-    thin = block_cost(build_block("nl_dot", 8), (1, 8, 40, 30))  # 1200 nodes, 4 gathered ones:
+    thin = block_cost(build_block("nl_dot", 8), (1, 8, 40, 30))  # of rank 4, 1200 nodes
+    assert thin.multiply_adds == 4 * 1200 * 8 * 4 + 2 * 1200 * 4 * 4
+    few = block_cost(build_block("a2", 8), (1, 8, 40, 30))  # 1200 nodes, 4 gathered ones:
     embeddings, gathered, distributed = 2 * 1200 * 8 * 4, 4 * 1200 * 8, 1200 * 4 * 8
     weights = 2 * 4 * 8 * 4  # of the gathered
-    assert thin.multiply_adds == embeddings + gathered + distributed + weights
+    assert few.multiply_adds == embeddings + gathered + distributed + weights
 
 
 def test_cost_leaves_the_block_alone():

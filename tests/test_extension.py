@@ -8,7 +8,7 @@ PACKAGE = {
     "affinity.py": '''
         import torch
         from nonlocal_zoo.affinities import Affinity
-        from nonlocal_zoo.operators import LowRank
+        from nonlocal_zoo.operators import LowRank, Structure
         from nonlocal_zoo.registry import AFFINITIES
 
 
@@ -17,6 +17,10 @@ PACKAGE = {
             """A_ij = (1 + cos(x_i, x_j)) / 2, of rank C + 1."""
 
             formula = "(1 + cos(x_i, x_j))/2"
+
+            def __init__(self, symmetrize=False, normalize=None):
+                known = Structure(symmetric=True, nonnegative=True, low_rank=True)
+                super().__init__(symmetrize, normalize, known)
 
             def kernel(self, signal):
                 x = torch.nn.functional.normalize(signal.x, dim=-1)

@@ -64,6 +64,24 @@ What iterates until its numbers say that it may stop (the resolvent and the heat
 that are not of low rank: arma, cayley and heat over softmax affinities) is in no graph: tracing it
 raises NotImplementedError and says so.
 
+`torch.jit.trace` takes every block as it comes, also in training mode. The older ONNX exporter
+(`torch.onnx.export(..., dynamo=False, opset_version=17)`) takes all but `nl_concat`. `torch.fx`
+cannot trace through checks of shapes; it takes a network with a block in it when the block is a
+leaf:
+
+```python
+class Tracer(torch.fx.Tracer):
+    def is_leaf_module(self, module, path):
+        return isinstance(module, nlz.NonLocalBlock) or super().is_leaf_module(module, path)
+
+
+network = torch.nn.Sequential(block, torch.nn.ReLU())
+graph = torch.fx.GraphModule(network, Tracer().trace(network))
+```
+
+For inference, `nlz.fuse(block)` folds what can be folded before any of this. FSDP2 may shard a
+block as a whole or layer by layer: every layer is called.
+
 """
 TAIL = "\nsnl with arma, ...: snl's affinity with that filter.\n"
 

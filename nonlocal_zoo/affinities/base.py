@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from torch import nn
 
-from ..operators import GraphOperator
+from ..operators import GraphOperator, Structure, require
 from ..registry import choose
 from ..signal import GraphSignal
+
+NONNEGATIVE = Structure(nonnegative=True)
 
 
 class Affinity(nn.Module, ABC):
@@ -18,10 +20,12 @@ class Affinity(nn.Module, ABC):
     Args:
         symmetrize: use (A + A') / 2.
         normalize: None, "sym" for D^(-1/2) A D^(-1/2), "rw" for D^(-1) A; after symmetrising.
-        nonnegative: whether the entries of the kernel are, so that degrees cannot cancel.
+        kernel_structure: what is known of every kernel. Non-negative entries unless said
+            otherwise, so that degrees cannot cancel.
 
     Raises:
-        ValueError: a normalisation of a kernel whose entries may be negative.
+        ValueError: a normalisation of a kernel whose entries may be negative, or something that
+            needs a square operator where keys are pooled.
     """
 
     formula: ClassVar[str] = ""  # of A_ij, for tables
@@ -30,17 +34,28 @@ class Affinity(nn.Module, ABC):
     width: int | None = None  # channels that features must have, where A acts on channels too
 
     def __init__(
-        self, symmetrize: bool = False, normalize: str | None = None, nonnegative: bool = True
+        self,
+        symmetrize: bool = False,
+        normalize: str | None = None,
+        kernel_structure: Structure = NONNEGATIVE,
     ) -> None:
         super().__init__()
         choose("normalize", normalize, [None, "sym", "rw"])
-        if normalize and not nonnegative:
+        if normalize and not kernel_structure.nonnegative:
             raise ValueError(
                 f"normalize={normalize!r} needs an affinity with non-negative entries; "
                 f"{type(self).__name__} has negative ones. Allowed: None"
             )
+        if symmetrize or normalize == "sym":
+            require(kernel_structure, ("square",), "symmetrize", type(self).__name__)
         self.symmetrize, self.normalize = symmetrize, normalize
-        self.nonnegative = nonnegative
+        self.kernel_structure = kernel_structure
+
+    @property
+    def structure(self) -> Structure:
+        """What is known of every operator of this affinity, whatever the size of the picture."""
+        known = self.kernel_structure
+        return (known.symmetrized() if self.symmetrize else known).normalized(self.normalize)
 
     @abstractmethod
     def kernel(self, signal: GraphSignal) -> GraphOperator:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from ..arguments import Count
-from ..operators import ChannelNodes, Dense, GraphOperator, chain_matmul
-from ..precision import at_least_float32
+from ..operators import ChannelNodes, Dense, GraphOperator, Structure
+from ..precision import at_least_float32, without_autocast
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -33,11 +35,14 @@ class Channel(Affinity):
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
-        super().__init__(symmetrize, normalize)
+        super().__init__(symmetrize, normalize, Structure(nonnegative=True, bounded=True))
         self.width = channels
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         x = at_least_float32(signal.zero_padding(signal.x))
-        return ChannelNodes(
-            Dense((-chain_matmul(x.mT, x)).softmax(-1), nonnegative=True, bounded=True)
-        )
+        return ChannelNodes(Dense(_unlike(x), nonnegative=True, bounded=True))
+
+
+@without_autocast
+def _unlike(x: Tensor) -> Tensor:
+    return (-(x.transpose(1, 2) @ x)).softmax(-1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import Count, Order, Positive
-from ..operators import GraphOperator, GroupNodes, LowRank
+from ..operators import GraphOperator, GroupNodes, LowRank, Structure
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -47,7 +47,7 @@ class Compact(Affinity):
         gamma: Positive = 1e-4,
         symmetrize: bool = False,
     ) -> None:
-        super().__init__(symmetrize, nonnegative=False)
+        super().__init__(symmetrize, kernel_structure=Structure(low_rank=True))
         if inner_channels % groups:
             raise ValueError(
                 f"groups={groups}; allowed: a divisor of inner_channels={inner_channels}"
@@ -59,14 +59,14 @@ class Compact(Affinity):
         self.gamma = gamma
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        pair = self.pair.apart(signal)
+        pair = self.pair(signal)
         theta, phi = (GroupNodes.nodes(at_least_float32(x), self.groups) for x in pair)
         if self.order is None:
             return GroupNodes(LowRank(theta, phi), self.groups)
         if signal.mask is None:
             real = torch.ones_like(theta)
         else:  # 0^0 = 1: padded nodes would speak
-            real = signal.mask.unsqueeze(-1).expand(-1, -1, self.width).to(theta.dtype)
+            real = signal.mask.unsqueeze(-1).expand_as(pair[0]).to(theta.dtype)
             real = GroupNodes.nodes(real, self.groups)
         theta, phi = (_powers(x, self.order, real) for x in (theta, phi))
         series = [
@@ -82,4 +82,4 @@ def _powers(x: Tensor, order: int, one: Tensor) -> Tensor:
     powers = [one]
     for _ in range(order):
         powers.append(powers[-1] * x)
-    return torch.stack([p.squeeze(2) for p in powers], dim=1).mT
+    return torch.stack([p.squeeze(2) for p in powers], dim=1).transpose(1, 2)

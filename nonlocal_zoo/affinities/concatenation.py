@@ -7,6 +7,7 @@ from torch import nn
 
 from ..arguments import Count
 from ..operators import GraphOperator, ReluSum
+from ..precision import cast
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .pair import PairAffinity
@@ -48,6 +49,6 @@ class Concatenation(PairAffinity):
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         theta, phi = self.pair(signal)
-        weight = self.weight.to(theta.dtype).unsqueeze(-1)  # (2, c, 1)
+        weight = cast(self.weight, theta.dtype).unsqueeze(-1)  # (2, c, 1)
         rows, columns = theta @ weight[0], phi @ weight[1]
         return ReluSum(rows / signal.count, columns / signal.count, signal.mask, signal.mask)

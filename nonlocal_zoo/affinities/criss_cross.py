@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..operators import CrossSoftmax, GraphOperator, few_blocks
+from ..operators import CrissCross, GraphOperator, Structure
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -27,12 +27,12 @@ class CrissCrossAttention(PairAffinity):
     """
 
     uses_grid = True
+    known = Structure(nonnegative=True, bounded=True)
     formula = "softmax over row and column of θ(x_i)·φ(x_j)"
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        if len(signal.grid) > 2:
+        if signal.grid is None or len(signal.grid) > 2:
             raise ValueError(f"grid={signal.grid}; allowed: (H, W) or (W,), rows and columns")
         theta, phi = (at_least_float32(x) for x in self.pair(signal))
-        grid = (1, *signal.grid)[-2:]
-        operator = CrossSoftmax(theta, phi, grid)
-        return operator.formed() if few_blocks(*theta.shape[:2], sum(grid)) else operator
+        height, width = (1, *signal.grid)[-2:]
+        return CrissCross(theta, phi, (height, width))

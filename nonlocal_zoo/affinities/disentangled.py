@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from ..arguments import Count, Positive
-from ..layers import Projection
 from ..operators import GraphOperator, LowRank, Softmax
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -48,7 +48,7 @@ class Disentangled(Affinity):
         if temperature <= 0:
             raise ValueError(f"temperature={temperature!r}; allowed: > 0")
         self.pair = Pair(channels, inner_channels, bias)
-        self.unary = Projection(channels, 1, bias)
+        self.unary = nn.Linear(channels, 1, bias)
         self.scale = (inner_channels**-0.5 if scale else 1.0) / temperature
         self.whiten = whiten
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..arguments import Count
-from ..operators import GraphOperator, LowRank
+from ..operators import GraphOperator, LowRank, Structure
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -32,7 +32,7 @@ class DotProduct(Affinity):
         subsample: bool = False,
         symmetrize: bool = False,
     ) -> None:
-        super().__init__(symmetrize, nonnegative=False)
+        super().__init__(symmetrize, None, Structure(square=not subsample, low_rank=not subsample))
         self.pair = Pair(channels, inner_channels, bias, subsample=subsample)
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:

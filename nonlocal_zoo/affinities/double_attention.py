@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..operators import GraphOperator, LowRank
+from torch import Tensor
+
+from ..operators import Dense, GraphOperator, Product, Structure
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -25,10 +27,15 @@ class DoubleAttention(PairAffinity):
     authors' "a2" has relu in place of both softmaxes, which is relu_dot.
     """
 
+    known = Structure(nonnegative=True, bounded=True, low_rank=True)
     formula = "Σ_k softmax_k(θ(x_i)) softmax_j(φ(x_j))"
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         theta, phi = self.pair(signal)
         distribute = signal.zero_padding(at_least_float32(theta).softmax(2))
         gather = signal.softmax_over_nodes(phi)
-        return LowRank(distribute, gather, nonnegative=True, bounded=True)
+        return Product(_rows_sum_to_one(distribute), _rows_sum_to_one(gather.transpose(1, 2)))
+
+
+def _rows_sum_to_one(matrix: Tensor) -> Dense:
+    return Dense(matrix, nonnegative=True, row_stochastic=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..arguments import Count
-from ..operators import GraphOperator, Softmax
+from ..operators import GraphOperator, Softmax, Structure
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -36,7 +36,8 @@ class EmbeddedGaussian(Affinity):
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
-        super().__init__(symmetrize, normalize)
+        square = not subsample
+        super().__init__(symmetrize, normalize, Structure(square, nonnegative=True, bounded=square))
         self.pair = Pair(channels, inner_channels, bias, subsample=subsample)
         self.scale = inner_channels**-0.5 if scale else 1.0
 

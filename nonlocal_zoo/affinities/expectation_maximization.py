@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ..arguments import Count, Rounds, Share
-from ..layers import inverse_length, l2_normalize
-from ..operators import GraphOperator, LowRank, chain_matmul
-from ..precision import at_least_float32
+from ..layers import inverse_length, unit_length
+from ..operators import GraphOperator, LowRank, Structure
+from ..precision import at_least_float32, without_autocast
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -47,39 +47,41 @@ class ExpectationMaximization(Affinity):
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
-        super().__init__(symmetrize, normalize)
+        known = Structure(symmetric=True, nonnegative=True, low_rank=True)
+        super().__init__(symmetrize, normalize, known)
         if bases < 1 or rounds < 1 or not 0 <= momentum <= 1:
             raise ValueError(
                 f"bases={bases}, rounds={rounds}, momentum={momentum}; allowed: "
                 ">= 1, >= 1 and in [0, 1]"
             )
         self.rounds, self.momentum = rounds, momentum
+        self.bases: Tensor
         self.register_buffer("bases", torch.empty(channels, bases))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Random directions."""
         self.bases.normal_()
-        self.bases.copy_(l2_normalize(self.bases, dim=0))
+        self.bases.copy_(unit_length(self.bases, dim=0))
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         x = at_least_float32(signal.zero_padding(signal.x))
         bases = self.bases.to(x.dtype, copy=True).expand(x.shape[0], -1, -1)  # kept for backward
         for _ in range(self.rounds - 1):
-            bases = l2_normalize(self._round(x, bases, signal)[2], dim=1)
+            bases = unit_length(self._round(x, bases, signal)[2], dim=1)
         shares, sums, means = self._round(x, bases, signal)
         if self.training:
-            self._remember(l2_normalize(means.detach(), dim=1))
-        inverse = inverse_length(means, dim=1)
-        gathered = signal.x, (means * inverse).mT
-        return LowRank(shares, shares * (inverse / sums), nonnegative=True, gathered=gathered)
+            self._remember(unit_length(means.detach(), dim=1))
+        core = inverse_length(means, dim=1) / sums * torch.eye(sums.shape[2]).to(sums)
+        return LowRank(shares, shares, core, symmetric=True, nonnegative=True)
 
     @staticmethod
+    @without_autocast
     def _round(x: Tensor, bases: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor, Tensor]:
         """Z (B, N, K), its column sums (B, 1, K) and the means (Z D^-1)' x, as (B, C, K)."""
-        shares = signal.zero_padding(chain_matmul(x, bases).softmax(2))
+        shares = signal.zero_padding((x @ bases).softmax(2))
         sums = shares.sum(1, keepdim=True).clamp(min=1e-12)
-        return shares, sums, chain_matmul(x.mT, shares) / sums
+        return shares, sums, (x.transpose(1, 2) @ shares) / sums
 
     @torch.no_grad()
     def _remember(self, bases: Tensor) -> None:
@@ -87,5 +89,5 @@ class ExpectationMaximization(Affinity):
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(mean)
             mean /= torch.distributed.get_world_size()
-        mean = l2_normalize(mean, dim=0).to(self.bases.dtype)
+        mean = unit_length(mean, dim=0).to(self.bases.dtype)
         self.bases.lerp_(mean, self.momentum)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..layers import GridPool
-from ..operators import GraphOperator, Softmax
+from ..operators import GraphOperator, Softmax, Structure
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -25,7 +25,8 @@ class Gaussian(Affinity):
     def __init__(
         self, subsample: bool = False, symmetrize: bool = False, normalize: str | None = None
     ) -> None:
-        super().__init__(symmetrize, normalize)
+        square = not subsample
+        super().__init__(symmetrize, normalize, Structure(square, nonnegative=True, bounded=square))
         self.pool = GridPool() if subsample else None
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:

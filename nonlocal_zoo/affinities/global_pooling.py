@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from ..arguments import Count
-from ..layers import Projection
-from ..operators import Dense, GraphOperator
+from ..operators import Dense, GraphOperator, Structure
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -29,12 +29,12 @@ class GlobalPooling(Affinity):
     formula = "softmax_j(w·x_j)"
 
     def __init__(self, channels: Count, bias: bool = True, attention: bool = True) -> None:
-        super().__init__()
-        self.score = Projection(channels, 1, bias) if attention else None
+        super().__init__(kernel_structure=Structure(square=False, nonnegative=True))
+        self.score = nn.Linear(channels, 1, bias) if attention else None
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         if self.score is None:
             weights = signal.zero_padding(torch.ones_like(signal.x[..., :1]) / signal.count)
         else:
             weights = signal.softmax_over_nodes(self.score(signal.x))
-        return Dense(weights.mT, nonnegative=True)
+        return Dense(weights.transpose(1, 2), nonnegative=True, row_stochastic=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..operators import Diagonal, GraphOperator, Identity
+from ..operators import Diagonal, GraphOperator, Identity, Structure
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -22,7 +22,7 @@ class NoNeighbours(Affinity):
     formula = "1 if i = j else 0"
 
     def __init__(self, symmetrize: bool = False, normalize: str | None = None) -> None:
-        super().__init__(symmetrize, normalize)
+        super().__init__(symmetrize, normalize, Structure(True, True, True, True, True))
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         x = signal.x

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ..arguments import Count, Positive
+from ..kernels import rows_at_once
 from ..operators import GraphOperator, Sparse
-from ..operators.streaming import rows_at_once
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal

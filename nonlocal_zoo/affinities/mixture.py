@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ..arguments import Count
-from ..operators import GraphOperator, Sum
+from ..operators import GraphOperator, Structure, Sum
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -47,8 +47,7 @@ class Mixture(Affinity):
             AFFINITIES.build(kernel, channels=channels, inner_channels=inner_channels, bias=bias)
             for kernel in kernels
         ]
-        nonnegative = convex and all(kernel.nonnegative for kernel in built)
-        super().__init__(symmetrize, normalize, nonnegative)
+        super().__init__(symmetrize, normalize, _known([k.structure for k in built], convex))
         self.kernels, self.convex = nn.ModuleList(built), convex
         self.weight = nn.Parameter(torch.empty(len(built)))
         self.reset_parameters()
@@ -59,14 +58,20 @@ class Mixture(Affinity):
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         weights = self.weight.softmax(0) if self.convex else self.weight
-        terms, bounded = [], self.convex
-        for weight, kernel in zip(weights, self.kernels, strict=True):
-            operator = kernel(signal)
-            term = operator.times(weight)
-            term.nonnegative = self.convex and operator.nonnegative
-            terms.append(term)
-            # A symmetric operator's radius is a norm; two radii that are none do not average.
-            bounded = bounded and operator.bounded and operator.symmetric
-        total = Sum(*terms)
-        total.bounded = bounded
+        weighted = zip(weights.view(-1, 1, 1, 1), self.kernels, strict=True)
+        total = Sum(*(kernel(signal).scale(w, None) for w, kernel in weighted))
+        known = self.kernel_structure
+        total.symmetric, total.nonnegative = known.symmetric, known.nonnegative
+        total.bounded = known.bounded
         return total
+
+
+def _known(terms: Sequence[Structure], convex: bool) -> Structure:
+    return Structure(
+        square=all(term.square for term in terms),
+        symmetric=all(term.symmetric for term in terms),
+        nonnegative=convex and all(term.nonnegative for term in terms),
+        # A symmetric operator's radius is a norm; two radii that are none do not average.
+        bounded=convex and all(term.bounded and term.symmetric for term in terms),
+        low_rank=all(term.low_rank for term in terms),
+    )

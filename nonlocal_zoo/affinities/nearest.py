@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ..arguments import Count
-from ..operators import Dense, GraphOperator, Sparse, chain_matmul, is_small
-from ..operators.sampled import sddmm
-from ..operators.search import nearest
+from ..kernels import nearest, sddmm
+from ..operators import GraphOperator, Sparse, Structure
+from ..operators.sparse import places_of
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -20,8 +19,7 @@ from .pair import Pair
 class Nearest(Affinity):
     """A_ij = softmax over the k nodes j with the largest theta_i . phi_j / sqrt(c).
 
-    The search compares all pairs, a block of rows at a time, and only k weights a node are kept;
-    where A is small it is formed.
+    The search compares all pairs, a block of rows at a time, and only k weights a node are kept.
 
     Args:
         channels, inner_channels, bias: of theta and phi.
@@ -42,7 +40,7 @@ class Nearest(Affinity):
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
-        super().__init__(symmetrize, normalize)
+        super().__init__(symmetrize, normalize, Structure(nonnegative=True, bounded=True))
         if neighbours < 1:
             raise ValueError(f"neighbours={neighbours}; allowed: >= 1")
         self.pair = Pair(channels, inner_channels, bias)
@@ -52,25 +50,14 @@ class Nearest(Affinity):
         theta, phi = (at_least_float32(x) for x in self.pair(signal))
         theta = theta * self.scale
         batch, nodes, _ = theta.shape
-        if is_small(nodes, nodes):
-            return self._formed(theta, phi, signal)
         count = self.neighbours if nodes >= self.neighbours else nodes
         found = nearest(theta.detach(), phi.detach(), count, signal.mask)
         graph = torch.arange(batch, device=found.device)[:, None, None].expand_as(found)
         row = torch.arange(nodes, device=found.device)[None, :, None].expand_as(found)
         edges, shape = torch.stack([graph, row, found]).flatten(1), (batch, nodes, nodes)
-        pairs = Sparse.places(edges, shape)
+        pairs = places_of(edges, shape)
         scores = sddmm(theta.flatten(0, 1), phi.flatten(0, 1), *pairs).view(found.shape)
         if signal.mask is not None:
             scores = scores.masked_fill(~signal.mask[graph, found], -1e30)
         weights = signal.zero_padding(scores.softmax(-1))
         return Sparse(edges, weights.flatten(), shape, nonnegative=True, bounded=True)
-
-    def _formed(self, theta: Tensor, phi: Tensor, signal: GraphSignal) -> GraphOperator:
-        scores = chain_matmul(theta, phi.mT)
-        if signal.mask is not None:
-            scores = scores.masked_fill(~signal.mask.unsqueeze(1), -1e30)
-        largest, found = scores.topk(min(self.neighbours, theta.shape[1]))
-        weights = signal.zero_padding(largest.softmax(-1))
-        matrix = torch.zeros_like(scores).scatter(-1, found, weights)
-        return Dense(matrix, nonnegative=True, bounded=True)

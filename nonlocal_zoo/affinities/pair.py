@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from ..arguments import Count
-from ..layers import GridPool, Projection, project_jointly
+from ..layers import GridPool, make_activation
+from ..operators import Structure
 from ..signal import GraphSignal
 from .base import Affinity
 
 
 class Pair(nn.Module):
-    """theta(receivers) and phi(x), the two embeddings of a non-local affinity.
+    """theta(receivers) and phi(x), the two embeddings of a non-local affinity: queries and keys.
 
     Args:
         channels: C of the features.
@@ -35,26 +35,17 @@ class Pair(nn.Module):
         subsample: bool = False,
     ) -> None:
         super().__init__()
-        self.theta = Projection(channels, inner_channels, bias, activation=activation)
-        self.phi = Projection(channels, inner_channels, bias, activation=activation)
+        self.theta = nn.Linear(channels, inner_channels, bias)
+        self.phi = nn.Linear(channels, inner_channels, bias)
+        self.activation = make_activation(activation)
         self.pool = GridPool() if subsample else None
 
-    def joint(self, signal: GraphSignal) -> Tensor:
-        """theta and phi side by side: (B, N, 2c)."""
-        if signal.receiver is None:
-            return signal.zero_padding(project_jointly(signal.x, self.theta, self.phi))
-        return torch.cat(self(signal), dim=2)
-
-    def apart(self, signal: GraphSignal) -> tuple[Tensor, Tensor]:
-        """theta and phi in a tensor each, to be seen as other shapes without a copy."""
-        theta, phi = self.theta(signal.receivers, signal.mask), self.phi(signal.x, signal.mask)
-        return self._finish(theta, phi, signal)
-
     def forward(self, signal: GraphSignal) -> tuple[Tensor, Tensor]:
-        return self._finish(*signal.project(self.theta, self.phi), signal)
-
-    def _finish(self, theta: Tensor, phi: Tensor, signal: GraphSignal) -> tuple[Tensor, Tensor]:
-        theta, phi = map(signal.zero_padding, (theta, phi))
+        theta, phi = self.theta(signal.receivers), self.phi(signal.x)
+        if self.activation is not None:
+            theta, phi = self.activation(theta), self.activation(phi)
+        if signal.mask is not None:
+            theta, phi = signal.zero_padding(theta), signal.zero_padding(phi)
         return theta, phi if self.pool is None else self.pool(phi, signal.grid)
 
 
@@ -67,6 +58,7 @@ class PairAffinity(Affinity):
     """
 
     activation: ClassVar[str | None] = None  # after theta and phi
+    known: ClassVar[Structure] = Structure(nonnegative=True)  # of every kernel
 
     def __init__(
         self,
@@ -76,5 +68,5 @@ class PairAffinity(Affinity):
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
-        super().__init__(symmetrize, normalize)
+        super().__init__(symmetrize, normalize, self.known)
         self.pair = Pair(channels, inner_channels, bias, self.activation)

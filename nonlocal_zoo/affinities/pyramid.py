@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..arguments import Count
 from ..layers import Projection
-from ..operators import GraphOperator, GridAverage, Softmax
+from ..operators import GraphOperator, GridAverage, Softmax, Structure
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -46,7 +46,7 @@ class Pyramid(Affinity):
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
-        super().__init__(symmetrize, normalize)
+        super().__init__(symmetrize, normalize, Structure(nonnegative=True, bounded=True))
 
         def embedding() -> Projection:
             return Projection(channels, inner_channels, bias, norm="batch", activation="relu")
@@ -56,11 +56,9 @@ class Pyramid(Affinity):
         self.sizes, self.scale = tuple(sizes), inner_channels**-0.5
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        if self.theta is None and signal.receiver is None:
-            theta = phi = self.phi(signal.x)
-        else:
-            theta, phi = signal.project(self.theta or self.phi, self.phi)
-        pool = GridAverage(phi.shape[0], signal.grid, self.sizes, phi.dtype, phi.device)
-        operator = Softmax(theta * self.scale, pool.matmul(phi)).after(pool)
-        operator.bounded = True  # both are row-stochastic
-        return operator
+        phi = theta = self.phi(signal.x)
+        if self.theta is not None or signal.receiver is not None:
+            theta = (self.theta or self.phi)(signal.receivers)
+        grid = signal.grid or ()  # there is one: ``uses_grid``
+        pool = GridAverage(phi.shape[0], grid, self.sizes, phi.dtype, phi.device)
+        return Softmax(theta * self.scale, pool.matmul(phi)).compose(pool)

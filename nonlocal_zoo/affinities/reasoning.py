@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ..arguments import Count
-from ..layers import Projection
-from ..operators import GraphOperator, LowRank
+from ..operators import GraphOperator, LowRank, Structure
+from ..precision import cast
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
@@ -32,8 +32,8 @@ class Reasoning(Affinity):
     def __init__(
         self, channels: Count, bias: bool = True, dim: Count = 64, symmetrize: bool = False
     ) -> None:
-        super().__init__(symmetrize, nonnegative=False)
-        self.project = Projection(channels, dim, bias)
+        super().__init__(symmetrize, kernel_structure=Structure(low_rank=True))
+        self.project = nn.Linear(channels, dim, bias)
         self.graph = nn.Parameter(torch.empty(dim, dim))
         self.reset_parameters()
 
@@ -45,5 +45,5 @@ class Reasoning(Affinity):
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         latent = signal.zero_padding(self.project(signal.x))
         eye = torch.eye(len(self.graph), dtype=latent.dtype, device=latent.device)
-        core = (eye - self.graph.to(latent.dtype)) / signal.count
+        core = (eye - cast(self.graph, latent.dtype)) / signal.count
         return LowRank(latent, latent, core.expand(latent.shape[0], -1, -1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..operators import GraphOperator, LowRank
+from ..operators import GraphOperator, LowRank, Structure
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .pair import PairAffinity
@@ -23,7 +23,8 @@ class ReluDot(PairAffinity):
     """
 
     activation = "relu"
+    known = Structure(nonnegative=True, low_rank=True)
     formula = "relu(θ(x_i))·relu(φ(x_j))"
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        return LowRank.of_joint(self.pair.joint(signal), nonnegative=True)
+        return LowRank(*self.pair(signal), nonnegative=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..arguments import Count
-from ..operators import GraphOperator, Softmax
+from ..operators import GraphOperator, Softmax, Structure
 from ..registry import AFFINITIES, choose
 from ..signal import GraphSignal
 from .base import Affinity
@@ -40,7 +40,7 @@ class SymmetricGaussian(Affinity):
         normalize: str | None = "sym",
     ) -> None:
         choose("normalize", normalize, ["sym", "rw"])
-        super().__init__(symmetrize=False, normalize=normalize)
+        super().__init__(False, normalize, Structure(symmetric=True, nonnegative=True))
         self.pair = Pair(channels, inner_channels, bias)
         # Each embedding takes the root, so that S_ij and S_ji are rounded alike: with 1/2 on one
         # side exp(S_ij - l_i / 2 - l_j / 2) overflows in half precision.

@@ -1,7 +1,8 @@
 """Blocks: the skeleton, the table of published ones, and how to build them."""
 
-from .block import NonLocalBlock
 from .build import build_block, list_blocks
+from .explain import Explanation, explain
+from .non_local_block import NonLocalBlock
 from .presets import Preset
 
-__all__ = ["NonLocalBlock", "Preset", "build_block", "list_blocks"]
+__all__ = ["Explanation", "NonLocalBlock", "Preset", "build_block", "explain", "list_blocks"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..arguments import check_values
 from ..registry import BLOCKS, check_arguments, parameters_of
-from .block import NonLocalBlock
+from .non_local_block import NonLocalBlock
 from .parts import widthless
 
 

@@ -11,10 +11,6 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..operators.streaming import scores_at_once
-
-ANY = 2**62  # scores: meta tensors take no memory, and blocks of rows would only take time
-
 
 class BlockCost(NamedTuple):
     """``parameters``, and ``multiply_adds`` of one pass (a multiply with an add is one).
@@ -59,6 +55,6 @@ def block_cost(block: nn.Module, shape: tuple[int, ...], training: bool = False)
 def multiply_adds(run: Callable[[], Tensor]) -> tuple[int, Tensor]:
     """Those of matrix products and attention while ``run`` runs, and what it returns."""
     counter = FlopCounterMode(display=False)
-    with scores_at_once(ANY), sdpa_kernel(SDPBackend.MATH), counter:
+    with sdpa_kernel(SDPBackend.MATH), counter:
         y = run()
     return counter.get_total_flops() // 2, y

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
-from ..layers import Projection, l2_normalize
+from ..layers import Projection, unit_length
+from ..precision import cast
 from ..signal import GraphSignal
 
 
@@ -27,10 +28,15 @@ class UnitEmbedding(nn.Module):
             self.receive = Projection(in_channels, out_channels, bias=False, norm="batch")
 
     def forward(self, signal: GraphSignal) -> GraphSignal:
+        send = unit(self.send(signal.x, signal.mask))
         if self.receive is None:
-            return signal.with_x(l2_normalize(self.send(signal.x, signal.mask), dim=2))
-        receive, send = (l2_normalize(y, dim=2) for y in signal.project(self.receive, self.send))
-        return signal.with_x(send, receive)
+            return signal.with_x(send)
+        return signal.with_x(send, unit(self.receive(signal.receivers, signal.mask)))
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows of length one, in the dtype of ``x``."""
+    return cast(unit_length(x, dim=2), x.dtype)
 
 
 EMBEDDINGS = {"unit": False, "unit_pair": True}  # name -> pair

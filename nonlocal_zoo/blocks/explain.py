@@ -1,77 +1,71 @@
-"""What a block does with an input, why, and what it could have done."""
+"""What a block does with an input, step by step, and what it costs."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..filters import Values
-from ..layers import Epilogue
-from ..operators import Choice
+from ..operators import GraphOperator
 from ..signal import GraphSignal
-
-if TYPE_CHECKING:
-    from .block import NonLocalBlock
-    from .unit import Unit
-
-
-@dataclass(frozen=True)
-class Step:
-    """One decision: between ``ways``, one of which is chosen, or none where there is no other."""
-
-    name: str
-    ways: tuple[Choice, ...] = ()
+from .cost import block_cost
+from .non_local_block import NonLocalBlock
+from .stage import Stage
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The steps of a block for one input shape; prints as a table.
+    """The steps of a block for one input shape, a line each; prints as text."""
 
-    Multiply-adds (a multiply with an add is one) and numbers are per graph of the batch.
-    """
-
-    steps: tuple[Step, ...]
+    steps: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = []
-        for step in self.steps:
-            lines.append(step.name)
-            for way in step.ways:
-                mark = "->" if way.chosen else "  "
-                kept = f", {way.numbers / 1e6:.3f} M numbers kept" if way.numbers else ""
-                lines.append(f"  {mark} {way.name}: {way.multiply_adds / 1e9:.4f} G{kept}")
-        return "\n".join(lines)
+        return "\n".join(self.steps)
 
 
 @torch.no_grad()
 def explain(block: NonLocalBlock, x: Tensor) -> Explanation:
-    """The decisions that ``block`` takes for an input of this shape, in order.
+    """What ``block`` does with an input of this shape, in order.
 
-    On the meta device: nothing is computed, no running statistic moves.
+    Multiply-adds (a multiply with an add is one) are per graph of the batch. It runs on the meta
+    device: nothing is computed, and no running statistic moves.
+
+        print(nlz.explain(nlz.build_block("snl", 64), torch.randn(1, 64, 24, 32)))
+
+    Args:
+        block: of ``build_block``.
+        x: (B, C, *spatial); its values do not matter.
     """
-    block, x = copy.deepcopy(block).to("meta"), x.to("meta")
-    embedded = block._embed(GraphSignal.from_grid(x))
-    operators = block._operators(embedded)
-    steps = [
-        Step(f"affinity {type(affinity).__name__}: {operator}")
-        for affinity, operator in zip(block.affinities, operators, strict=True)
-    ]
-    for number, unit in enumerate(block.units, start=1):
-        z = Values(embedded.x, unit.values, unit.pool, embedded.grid)
-        for graph_filter, operator in zip(unit.filters, operators, strict=True):
-            for ways in graph_filter.ways(operator, z):
-                steps.append(Step(f"stage {number}, filter {type(graph_filter).__name__}", ways))
-        steps.append(Step(f"stage {number}, norm: {_norm(unit)}"))
+    meta, x = copy.deepcopy(block).to("meta"), x.to("meta")
+    signal = GraphSignal.from_grid(x)
+    embedded = signal if meta.embedding is None else meta.embedding(signal)
+    operators = meta.operators_of(signal)
+    steps = []
+    for affinity, operator in zip(meta.affinities, operators, strict=True):
+        steps.append(f"affinity {type(affinity).__name__}: {operator}, {_product(operator)}")
+    for number, stage in enumerate(meta.units, start=1):
+        steps += [f"stage {number}, {step}" for step in _of_stage(stage, embedded, operators)]
+    total = block_cost(block, tuple(x.shape)).multiply_adds // max(x.shape[0], 1)
+    steps.append(f"in all: {total / 1e9:.4f} G multiply-adds")
     return Explanation(tuple(steps))
 
 
-def _norm(unit: Unit) -> str:
-    if unit.norm is None:
-        return "none"
-    if Epilogue.of_norm(unit.norm) is not None:
-        return "running statistics, folded into the filters' weights"
-    return f"{type(unit.norm).__name__}, after the filters"
+def _product(operator: GraphOperator) -> str:
+    """What one column costs, and what it would with the matrix formed."""
+    _, rows, columns = operator.shape
+    cost = operator.cost(1).multiply_adds
+    return f"{cost / 1e6:.4f} M multiply-adds a column, {rows * columns / 1e6:.4f} M if formed"
+
+
+def _of_stage(
+    stage: Stage, signal: GraphSignal, operators: list[GraphOperator]
+) -> Iterator[str]:
+    z, used = stage.values_of(signal, operators)
+    count = "the few nodes that A gathers" if used is not operators else "all nodes"
+    yield f"values: {tuple(z.shape)}, of {count}"
+    for graph_filter, operator in zip(stage.filters, used, strict=True):
+        yield f"filter {type(graph_filter).__name__}: {graph_filter.formula}, A = {operator}"
+    yield f"norm: {'none' if stage.norm is None else type(stage.norm).__name__}"

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
-
 from ..affinities import Affinity
+from ..filters import GraphFilter
+from ..layers import ModuleList
+from ..operators import require
 from ..registry import AFFINITIES, FILTERS, parameters_of
 
 Config = str | dict[str, Any]
@@ -41,8 +42,12 @@ def widthless(settings: Mapping[str, Any]) -> bool:
 
 
 def build_affinities(
-    affinity: Config | Sequence[Config], channels: int, inner: int, bias: bool, subsample: bool
-) -> nn.ModuleList:
+    affinity: Config | Sequence[Config],
+    channels: int | None,
+    inner: int,
+    bias: bool,
+    subsample: bool,
+) -> ModuleList[Affinity]:
     """One affinity, or each of a list.
 
     Raises:
@@ -56,7 +61,7 @@ def build_affinities(
                 raise ValueError(
                     f"affinity {_name(config)!r} takes no subsample=True; allowed: {able}"
                 )
-    return nn.ModuleList(
+    return ModuleList(
         AFFINITIES.build(
             config, channels=channels, inner_channels=inner, bias=bias, subsample=subsample
         )
@@ -64,7 +69,7 @@ def build_affinities(
     )
 
 
-def check_width(affinities: Sequence[Affinity], width: int) -> None:
+def check_width(affinities: Sequence[Affinity], width: int | None) -> None:
     """Raises ValueError for an affinity over channels whose features have others."""
     for affinity in affinities:
         if affinity.width not in (None, width):
@@ -73,6 +78,33 @@ def check_width(affinities: Sequence[Affinity], width: int) -> None:
                 f"it was computed from, and the values have {width}; allowed: values=False for "
                 "those of the input, values=True for inner_channels"
             )
+
+
+def check_needs(
+    affinities: Sequence[Affinity], filters: Sequence[GraphFilter], gate: GraphFilter | None
+) -> None:
+    """Raises ValueError for a filter that needs what its affinity does not promise.
+
+    What a pair needs is decided here, and not by the first picture: it never depends on a size.
+    """
+    pairs = list(zip(affinities, filters, strict=True))
+    for affinity, graph_filter in pairs if gate is None else [*pairs, (affinities[0], gate)]:
+        needs = (*graph_filter.needs, *(["low_rank"] if graph_filter.needs_spectrum else []))
+        require(affinity.structure, needs, graph_filter.label, type(affinity).__name__)
+
+
+def width_for(what: str, in_channels: int | None) -> int:
+    """``in_channels``, of which ``what`` has a weight for each.
+
+    Raises:
+        ValueError: None.
+    """
+    if in_channels is None:
+        raise ValueError(
+            f"in_channels=None with {what}, which has a weight for each channel; allowed: a "
+            "number, or embedding=None and values=False"
+        )
+    return in_channels
 
 
 def one_for_each(config: Config | Sequence[Config], affinities: Sequence) -> list[Config]:
@@ -96,5 +128,5 @@ def _as_list(config: Config | Sequence[Config]) -> list[Config]:
     return [config] if isinstance(config, (str, dict)) else list(config)
 
 
-def _name(config: Config) -> str | None:
+def _name(config: Config) -> Any:
     return config if isinstance(config, str) else config.get("type")

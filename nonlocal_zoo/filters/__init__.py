@@ -14,7 +14,6 @@ from . import (  # noqa: F401
     spectral,
     squared_laplacian,
 )
-from .base import GraphFilter, LinearFilter, apply_filters
-from .values import Values
+from .base import GraphFilter, LinearFilter
 
-__all__ = ["GraphFilter", "LinearFilter", "Values", "apply_filters"]
+__all__ = ["GraphFilter", "LinearFilter"]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..arguments import Count
-from ..layers import NOTHING, Epilogue
-from ..operators import Choice, GraphOperator
+from ..layers import GroupedLinear
+from ..operators import GraphOperator
+from ..precision import cast
 from ..registry import FILTERS
 from .base import LinearFilter
-from .sandwich import sandwich, sandwich_ways
-from .values import Values
 
 
 @FILTERS.register("adjacency")
 class Adjacency(LinearFilter):
     """y = A z W + b: what NL, A2, CC and LatentGNN do. It also takes pooled keys (A not square).
+
+    Where A distributes what a few nodes have, and (A z) W + b is A (z W + b), the layer is called
+    on the few nodes if that is less work.
 
     Args:
         in_channels, out_channels, bias: of W and b.
@@ -25,20 +27,29 @@ class Adjacency(LinearFilter):
     """
 
     formula = "A z W"
+    only_propagates = True
 
     def __init__(
         self, in_channels: Count, out_channels: Count, bias: bool = True, groups: Count = 1
     ) -> None:
         super().__init__(in_channels, out_channels, terms=1, bias=bias, groups=groups)
 
-    def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
-    ) -> Tensor:
+    def forward(self, operator: GraphOperator, z: Tensor, mask: Tensor | None = None) -> Tensor:
         (last,) = self.weights
-        return sandwich(operator, z, last, epilogue)
+        same = last.bias is None or operator.row_stochastic  # (A z) W' + b and A (z W' + b)
+        if same and not operator.square and self.is_less(operator, last):
+            return cast(operator.matmul(last(z)), z.dtype)
+        return last(cast(operator.matmul(z), z.dtype))
 
-    def ways(self, operator: GraphOperator, z: Values) -> list[tuple[Choice, ...]]:
-        return sandwich_ways(operator, z, self.weights[0])
+    @staticmethod
+    def is_less(operator: GraphOperator, layer: nn.Linear | GroupedLinear) -> bool:
+        """Whether A (z W') takes less work than (A z) W'."""
+        _, nodes, few = operator.known_shape
+        if few >= nodes:
+            return False
+        narrow, wide = layer.in_features, layer.out_features
+        first = few * narrow * wide + operator.cost(wide).multiply_adds
+        return first < operator.cost(narrow).multiply_adds + nodes * narrow * wide
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
         yield operator.matmul(z)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import Count, Rounds, checked
+from ..functions import as_low_rank, resolvent
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter
@@ -18,7 +19,7 @@ class ARMA(LinearFilter):
     """y = sum_{k=1..K} (I - a_k A)^(-1) z W_k + b, with learnt poles a_k = tanh(pole_k).
 
     (I - a A)^(-1) = I + a A + a^2 A^2 + ...: the neighbourhood of all radii, for the price of one
-    small solve where A has low rank; otherwise by iteration, see GraphOperator.resolvent.
+    small solve where A has low rank; otherwise by iteration, see ``resolvent``.
     a > 0 passes low frequencies, a < 0 high ones.
 
     Args:
@@ -34,6 +35,7 @@ class ARMA(LinearFilter):
     a fixed number of layers, with a matrix in place of a and the mean over k in place of the sum.
     """
 
+    needs = ("square", "bounded")
     formula = "Σ_k (I - a_k A)⁻¹ z W_k"
 
     @checked
@@ -49,9 +51,9 @@ class ARMA(LinearFilter):
             self.pole.copy_(torch.linspace(0.5, -0.5, len(self.pole)).atanh())
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_bounded("the arma filter")
+        operator = as_low_rank(operator) or operator  # once for all poles
         for a in self.pole.tanh():
-            yield operator.resolvent(a).matmul(z)
+            yield resolvent(operator, a).matmul(z)
 
     def basis(self, eigenvalues: Tensor) -> Tensor:
         return 1 / (1 - self.pole.tanh() * eigenvalues.unsqueeze(-1))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..arguments import Count
-from ..layers import NOTHING, Epilogue, Projection
+from ..layers import Projection
 from ..operators import GraphOperator
+from ..precision import cast
 from ..registry import FILTERS
 from .base import GraphFilter
-from .values import Values, evaluate
 
 
 @FILTERS.register("bottleneck")
@@ -25,17 +25,15 @@ class Bottleneck(GraphFilter):
     """
 
     formula = "relu(ln(A z V)) W"
+    only_propagates = True
 
     def __init__(
         self, in_channels: Count, out_channels: Count, inner_channels: Count, bias: bool = True
     ) -> None:
         super().__init__()
         self.hidden = Projection(in_channels, inner_channels, bias, norm="layer", activation="relu")
-        self.weights = nn.ModuleList([Projection(inner_channels, out_channels, bias)])
+        self.weights = nn.ModuleList([nn.Linear(inner_channels, out_channels, bias)])
 
-    def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
-    ) -> Tensor:
-        hidden = self.hidden(operator.matmul(evaluate(z)))
+    def forward(self, operator: GraphOperator, z: Tensor, mask: Tensor | None = None) -> Tensor:
         (last,) = self.weights
-        return last.product(hidden, epilogue)
+        return last(self.hidden(cast(operator.matmul(z), z.dtype)))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import Count, Rounds, checked
+from ..functions import as_low_rank, resolvent
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter
@@ -36,6 +37,7 @@ class Cayley(LinearFilter):
     Spectral Filters", IEEE TSP 2019, Eqs. 4 to 7 (there by a fixed number of Jacobi steps).
     """
 
+    needs = ("square", "symmetric")
     formula = "z W_0 + Σ_j Re C^j z W_{2j-1} + Im C^j z W_{2j}"
 
     @checked
@@ -51,12 +53,12 @@ class Cayley(LinearFilter):
         nn.init.zeros_(self.log_zoom)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_symmetric("the cayley filter")
+        operator = as_low_rank(operator) or operator  # once for all products
         zoom = self.log_zoom.exp()
         # I + h^2 (I - A)^2 = (1 + h^2) (I - s (2 A - A^2)), s = h^2 / (1 + h^2)
-        even = operator * 2.0 - operator.after(operator)
+        even = operator * 2.0 - operator.compose(operator)
         even.symmetric = True
-        inverse = even.resolvent(torch.sigmoid(2 * self.log_zoom))
+        inverse = resolvent(even, torch.sigmoid(2 * self.log_zoom))
 
         def solve(x: Tensor) -> Tensor:  # M x
             return inverse.matmul(x) / (1 + zoom**2)

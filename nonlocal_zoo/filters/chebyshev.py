@@ -28,6 +28,7 @@ class Chebyshev(LinearFilter):
     Spectral Filtering", NeurIPS 2016, Eq. 4; promised for SNL and not released.
     """
 
+    needs = ("square",)
     formula = "Σ_k T_k(-A) z W_k"
 
     @checked
@@ -37,11 +38,9 @@ class Chebyshev(LinearFilter):
         super().__init__(in_channels, out_channels, terms=order + 1, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_square("the chebyshev filter")
         yield z
         if len(self.weights) == 1:
             return
-        operator = operator.repeated()
         before, now = z, -operator.matmul(z)
         yield now
         for _ in range(len(self.weights) - 2):

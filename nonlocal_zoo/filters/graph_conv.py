@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..arguments import Count
-from ..layers import NOTHING, Epilogue, Projection
+from ..layers import Projection
 from ..operators import GraphOperator
+from ..precision import cast
 from ..registry import FILTERS
 from .base import GraphFilter
-from .values import Values, evaluate, mask_of
 
 
 @FILTERS.register("graph_conv")
@@ -23,22 +23,19 @@ class GraphConv(GraphFilter):
     """
 
     formula = "relu(bn(A z G)) W"
+    only_propagates = True
 
     def __init__(self, in_channels: Count, out_channels: Count, bias: bool = True) -> None:
         super().__init__()
         self.hidden = Projection(
             in_channels, in_channels, bias=False, norm="batch", activation="relu"
         )
-        self.weights = nn.ModuleList([Projection(in_channels, out_channels, bias)])
+        self.weights = nn.ModuleList([nn.Linear(in_channels, out_channels, bias)])
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         nn.init.normal_(self.hidden.weight, std=0.01)
 
-    def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
-    ) -> Tensor:
-        mask = mask_of(z) if operator.square else None  # one row for all nodes has no padding
-        hidden = self.hidden(operator.matmul(evaluate(z)), mask)
+    def forward(self, operator: GraphOperator, z: Tensor, mask: Tensor | None = None) -> Tensor:
         (last,) = self.weights
-        return last.product(hidden, epilogue)
+        return last(self.hidden(cast(operator.matmul(z), z.dtype), mask))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import Count, Positive
+from ..functions import heat_kernel
 from ..operators import GraphOperator
 from ..registry import FILTERS
 from .base import LinearFilter
@@ -18,7 +19,7 @@ class Heat(LinearFilter):
     """y = exp(-t (I - A)) z W + b with a learnt time t = exp(log_time) > 0.
 
     The state at time t of dz/dt = -(I - A) z; a low pass. Exact where A has low rank, otherwise
-    a series, see GraphOperator.heat.
+    a series, see ``heat_kernel``.
 
     Args:
         in_channels, out_channels, bias: of W and b.
@@ -33,6 +34,7 @@ class Heat(LinearFilter):
     Learning", NeurIPS 2019, Eq. 1 with its heat coefficients.
     """
 
+    needs = ("square", "bounded")
     formula = "exp(-t (I - A)) z W"
 
     def __init__(
@@ -50,8 +52,7 @@ class Heat(LinearFilter):
             self.log_time.fill_(self.time).log_()
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_bounded("the heat filter")
-        yield operator.heat(self.log_time.exp()).matmul(z)
+        yield heat_kernel(operator, self.log_time.exp()).matmul(z)
 
     def basis(self, eigenvalues: Tensor) -> Tensor:
         return (self.log_time.exp() * (eigenvalues - 1)).exp().unsqueeze(-1)

@@ -23,13 +23,13 @@ class Laplacian(LinearFilter):
     NeurIPS 2018; SNL-Classification/model/nls/ns.py.
     """
 
+    needs = ("square",)
     formula = "(z - A z) W"
 
     def __init__(self, in_channels: Count, out_channels: Count, bias: bool = True) -> None:
         super().__init__(in_channels, out_channels, terms=1, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_square("the laplacian filter")
         yield z - operator.matmul(z)
 
     def basis(self, eigenvalues: Tensor) -> Tensor:

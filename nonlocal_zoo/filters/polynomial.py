@@ -26,6 +26,7 @@ class Polynomial(LinearFilter):
     subtracts the second term, the classification code adds it: W_1 is free, so both are this.
     """
 
+    needs = ("square",)
     formula = "Σ_k A^k z W_k"
 
     @checked
@@ -35,11 +36,8 @@ class Polynomial(LinearFilter):
         super().__init__(in_channels, out_channels, terms=order + 1, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_square("the polynomial filter")
         yield z
-        order = len(self.weights) - 1
-        operator = operator.repeated() if order > 1 else operator
-        for _ in range(order):
+        for _ in range(len(self.weights) - 1):
             z = operator.matmul(z)
             yield z
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..arguments import Count
-from ..layers import NOTHING, Epilogue
 from ..operators import GraphOperator
+from ..precision import cast
 from ..registry import FILTERS
 from .base import GraphFilter
-from .values import Values, evaluate
 
 
 @FILTERS.register("propagation")
@@ -21,6 +20,7 @@ class Propagation(GraphFilter):
     """
 
     formula = "A z"
+    only_propagates = True
 
     def __init__(self, in_channels: Count | None, out_channels: Count | None) -> None:
         super().__init__()
@@ -30,7 +30,5 @@ class Propagation(GraphFilter):
                 f"{out_channels}; allowed: values=False, or another filter"
             )
 
-    def forward(
-        self, operator: GraphOperator, z: Tensor | Values, epilogue: Epilogue = NOTHING
-    ) -> Tensor:
-        return epilogue.map(operator.affine(evaluate(z), None, epilogue.channels_first))
+    def forward(self, operator: GraphOperator, z: Tensor, mask: Tensor | None = None) -> Tensor:
+        return cast(operator.matmul(z), z.dtype)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..arguments import Between, Count, checked
-from ..operators import GraphOperator
+from ..functions import exact_spectrum
+from ..operators import GraphOperator, Structure, require
 from ..registry import FILTERS
 from .base import LinearFilter
 
@@ -40,6 +41,8 @@ class Spectral(LinearFilter):
     2014, section 5.2 (smooth spectral multipliers from cubic splines).
     """
 
+    needs = ("square", "symmetric", "bounded")
+    needs_spectrum = True
     formula = "Q (Σ_k B_k(Λ) W_k) Q' z"
 
     @checked
@@ -49,17 +52,11 @@ class Spectral(LinearFilter):
         super().__init__(in_channels, out_channels, terms=knots, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_symmetric("the spectral filter")
-        operator.require_bounded("the spectral filter")
-        spectrum = operator.exact_spectrum()
+        spectrum = exact_spectrum(operator)
         if spectrum is None:
-            raise ValueError(
-                "the spectral filter needs an operator with an exact spectrum; "
-                f"{type(operator).__name__} has none. Allowed: a low-rank affinity (relu_dot, "
-                "latent) with symmetrize=True, normalize='sym'; on any other operator the "
-                "chebyshev filter learns a response too"
-            )
-        yield from spectrum.apply(operator, self.basis, z)
+            require(Structure(), ("low_rank",), self.label, type(operator).__name__)
+        else:
+            yield from spectrum.apply(operator, self.basis, z)
 
     def basis(self, eigenvalues: Tensor) -> Tensor:
         spacing = 2 / (len(self.weights) - 3)

@@ -24,15 +24,14 @@ class SquaredLaplacian(LinearFilter):
     of order 2, and its z W_1 + (z W_h + L^2 z) W_2 is this with W_0 = W_1 + W_h W_2.
     """
 
+    needs = ("square",)
     formula = "z W_0 + (I - A)² z W_1"
 
     def __init__(self, in_channels: Count, out_channels: Count, bias: bool = True) -> None:
         super().__init__(in_channels, out_channels, terms=2, bias=bias)
 
     def terms(self, operator: GraphOperator, z: Tensor) -> Iterator[Tensor]:
-        operator.require_square("the squared_laplacian filter")
         yield z
-        operator = operator.repeated()
         once = z - operator.matmul(z)
         yield once - operator.matmul(once)
 

@@ -85,8 +85,9 @@ def mixture(
     parts = [affinity(k, below(s, f"kernels.{m}"), x) for m, k in enumerate(kernels)]
     if any(part.like.shape[0] != x.send.shape[0] for part in parts):
         raise NoFormula("a mixture of graphs on different nodes")
-    if all(isinstance(part.form, Tensor) for part in parts):
-        return total([w * part.form for w, part in zip(weights, parts, strict=True)])
+    matrices = [part.form for part in parts if isinstance(part.form, Tensor)]
+    if len(matrices) == len(parts):
+        return total([w * matrix for w, matrix in zip(weights, matrices, strict=True)])
     return lambda z: total([w * part.apply(z) for w, part in zip(weights, parts, strict=True)])
 
 

@@ -26,8 +26,8 @@ def fused_attention(query: Tensor, key: Tensor, scale: float) -> Map:
 
     def apply(z: Tensor) -> Tensor:
         attend = torch.nn.functional.scaled_dot_product_attention
-        heads = (t.unsqueeze(1) for t in (query, key, z))
-        return attend(*heads, scale=scale).squeeze(1)
+        q, k, v = (t.unsqueeze(1) for t in (query, key, z))
+        return attend(q, k, v, scale=scale).squeeze(1)
 
     return apply
 

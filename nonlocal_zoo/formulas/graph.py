@@ -50,7 +50,7 @@ class Graph:
         """A z, not remembered."""
         if self.direct is not None:
             return self.direct(z)
-        if self.fold is None:
+        if self.fold is None or self.unfold is None:
             return self._on_its_nodes(z)
         return self.unfold(self._on_its_nodes(self.fold(z)), z)
 

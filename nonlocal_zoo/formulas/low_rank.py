@@ -65,13 +65,17 @@ def expectation_maximization(s: State, x: Features, rounds: int = 3) -> Map:
     EMAModule in mmseg/models/decode_heads/ema_head.py, which passes no gradient.
     """
     features = nodes(x.send)
-    mu = s["bases"].expand(features.shape[0], -1, -1)
-    for _ in range(rounds):
+
+    def one_round(mu: Tensor) -> tuple[Tensor, ...]:
         shares = (features @ mu).softmax(2)
         columns = shares / shares.sum(1, keepdim=True)
         means = x.send.flatten(2) @ columns  # (B, C, K)
         length = means.norm(dim=1, keepdim=True)
-        mu = means / length
+        return means / length, length, shares, columns
+
+    mu, length, shares, columns = one_round(s["bases"].expand(features.shape[0], -1, -1))
+    for _ in range(rounds - 1):
+        mu, length, shares, columns = one_round(mu)
 
     def apply(z: Tensor) -> Tensor:
         codes = mu if z is x.send else z.flatten(2) @ (columns / length)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .layers import State
+from .layers import State, total
 
 
 def _eye(matrix: Tensor) -> Tensor:
@@ -77,8 +77,8 @@ def spectral(s: State, matrix: Tensor, count: int) -> list[Tensor]:
 
 def _spline(u: Tensor, degree: int) -> Tensor:
     """The cubic B-spline (degree 3) or its slope (2), a divided difference of truncated powers."""
-    return sum(
-        (-1) ** j * math.comb(4, j) * (u + 2 - j).clamp(min=0) ** degree for j in range(5)
+    return total(
+        [(-1) ** j * math.comb(4, j) * (u + 2 - j).clamp(min=0) ** degree for j in range(5)]
     ) / math.factorial(degree)
 
 

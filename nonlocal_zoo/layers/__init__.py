@@ -1,37 +1,28 @@
-"""Layers on node features that affinities, filters and blocks share.
+"""Layers on node features (B, N, C) that affinities, filters and blocks share."""
 
-Features are (B, N, C). Inside a block they are kept node by node (the C channels of a node side
-by side), which is the fastest layout for products with tall, thin matrices; images come and go
-channel by channel, as views, and no tensor is transposed on the way in.
-"""
-
-from .activation import ACTIVATIONS, activate, make_activation
-from .epilogue import NOTHING, Epilogue
-from .joint import project, project_jointly, sum_of_products
-from .length import inverse_length, l2_normalize
-from .linear import linear
+from .length import inverse_length, unit_length
+from .modules import ModuleList
 from .norms import NORMS, apply_norm, make_norm
 from .pool import GridPool
-from .products import layout, product
-from .projection import Projection
+from .projection import (
+    ACTIVATIONS,
+    GroupedLinear,
+    Projection,
+    make_activation,
+    make_linear,
+)
 
 __all__ = [
     "ACTIVATIONS",
     "NORMS",
-    "NOTHING",
-    "Epilogue",
     "GridPool",
+    "GroupedLinear",
+    "ModuleList",
     "Projection",
-    "activate",
     "apply_norm",
     "inverse_length",
-    "l2_normalize",
-    "layout",
-    "linear",
     "make_activation",
+    "make_linear",
     "make_norm",
-    "product",
-    "project",
-    "project_jointly",
-    "sum_of_products",
+    "unit_length",
 ]

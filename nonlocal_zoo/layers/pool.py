@@ -22,5 +22,5 @@ class GridPool(nn.Module):
             raise ValueError(f"subsample=True needs a grid of at least 2 x 2; grid={grid}")
         pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[len(grid) - 1]
         kernel = (1,) * (len(grid) - 2) + (2,) * min(len(grid), 2)
-        image = x.mT.reshape(x.shape[0], x.shape[2], *grid)
-        return pool(image, kernel).flatten(2).mT
+        image = x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *grid)
+        return pool(image, kernel).flatten(2).transpose(1, 2)

@@ -1,32 +1,46 @@
-"""1 x 1 convolutions: matrix products with node features."""
+"""1 x 1 convolutions on node features: linear layers, with what usually follows them."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .activation import activate_product, make_activation
-from .epilogue import NOTHING, Epilogue
-from .linear import linear
+from ..registry import choose
 from .norms import apply_norm, make_norm
-from .statistics import batch_epilogue, foldable, uses_batch
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU}
 
 
-class Projection(nn.Module):
-    """A 1 x 1 convolution on nodes, with what usually follows it: act(norm(x W' + b)).
+def make_activation(activation: str | None) -> nn.Module | None:
+    """Pointwise nonlinearity: "relu" or None."""
+    name = choose("activation", activation, [None, *ACTIVATIONS])
+    return ACTIVATIONS[name]() if name else None
+
+
+def make_linear(
+    in_channels: int, out_channels: int, bias: bool = True, groups: int = 1
+) -> nn.Linear | GroupedLinear:
+    """torch's linear layer, or one for each of several groups of channels."""
+    if groups == 1:
+        return nn.Linear(in_channels, out_channels, bias)
+    return GroupedLinear(in_channels, out_channels, bias, groups)
+
+
+class Projection(nn.Linear):
+    """act(norm(x W' + b)): a linear layer with a norm and an activation of its own.
 
     Args:
         in_channels: C.
         out_channels: C'.
         bias: whether there is a b.
-        norm: "batch", "group", "layer" or None.
+        norm: "batch", "group", "layer" (a name or a dict) or None.
         activation: "relu" or None.
-        groups: W is block diagonal with so many blocks.
 
-    Shapes: (B, N, C) -> (B, N, C'); a mask (B, N) is False where there is padding, of which the
-    norm takes no statistics.
+    Shapes: (B, N, C) -> (B, N, C'); of nodes that the mask (B, N) leaves out the norm takes no
+    statistics.
     """
 
     def __init__(
@@ -36,14 +50,48 @@ class Projection(nn.Module):
         bias: bool = True,
         norm: str | dict | None = None,
         activation: str | None = None,
+    ) -> None:
+        super().__init__(in_channels, out_channels, bias)
+        self.norm = make_norm(norm, out_channels)
+        self.activation = make_activation(activation)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return _finish(self, super().forward(x), mask)
+
+
+class GroupedLinear(nn.Module):
+    """x W' + b with a block diagonal W: each of g groups of channels has a block of its own.
+
+    Args:
+        in_channels, out_channels: multiples of g.
+        bias: whether there is a b.
+        groups: g.
+        norm, activation: after it, see ``Projection``.
+
+    Attributes:
+        weight: the blocks one below the other, (C', C / g).
+
+    Shapes: (B, N, C) -> (B, N, C').
+
+    Raises:
+        ValueError: ``groups`` does not divide the channels.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bias: bool = True,
         groups: int = 1,
+        norm: str | dict | None = None,
+        activation: str | None = None,
     ) -> None:
         super().__init__()
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"groups={groups}; allowed: a divisor of {in_channels} and of {out_channels}"
             )
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.in_features, self.out_features, self.groups = in_channels, out_channels, groups
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups))
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
         self.norm = make_norm(norm, out_channels)
@@ -51,71 +99,25 @@ class Projection(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """The initialisation of nn.Conv2d and nn.Linear: U(-1/sqrt(C), 1/sqrt(C))."""
-        bound = 1 / math.sqrt(self.weight.shape[1])
-        nn.init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        """That of nn.Linear and of nn.Conv1d: U(-1/sqrt(C / g), 1/sqrt(C / g))."""
+        bound = self.weight.shape[1] ** -0.5
+        for parameter in (self.weight, self.bias):
+            if parameter is not None:
+                nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = F.conv1d(x.transpose(1, 2), self.weight.unsqueeze(2), self.bias, groups=self.groups)
+        return _finish(self, y.transpose(1, 2), mask)
 
     def matrix(self) -> Tensor:
         """W as a (C', C) matrix."""
-        if self.groups == 1:
-            return self.weight
         return torch.block_diag(*self.weight.chunk(self.groups))
 
-    def product(self, x: Tensor, epilogue: Epilogue = NOTHING) -> Tensor:
-        """x W' + b with ``epilogue`` folded in, without norm and activation."""
-        self.check(x)
-        weight, bias = epilogue.fold(self.weight, self.bias)
-        return self._multiply(x, weight, bias, epilogue.channels_first)
-
-    def _multiply(
-        self, x: Tensor, weight: Tensor, bias: Tensor | None, channels_first: bool = False
-    ) -> Tensor:
-        if self.groups == 1:
-            return linear(x, weight, bias, channels_first)
-        blocks = weight.to(x.dtype).unflatten(0, (self.groups, -1))
-        y = (blocks @ x.mT.unflatten(1, (self.groups, -1))).flatten(1, 2).mT
-        return y if bias is None else y + bias.to(y.dtype)
-
-    def check(self, x: Tensor) -> None:
-        """Raises ValueError for another number of channels."""
-        if x.shape[-1] != self.in_channels:
-            raise ValueError(f"input has {x.shape[-1]} channels; allowed: {self.in_channels}")
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, N, C) -> (B, N, C')
-        folded = self.epilogue(x, mask)
-        return self.finish(self.product(x, folded or NOTHING), folded, mask)
-
-    def epilogue(self, x: Tensor, mask: Tensor | None = None) -> Epilogue | None:
-        """The norm as an affine map for the product of x to take in; None where that would be
-        slower, or cannot be.
-        """
-        if self.norm is None:
-            return NOTHING
-        if foldable(self.norm, x, self.out_channels, self.groups):
-            return self._statistics(x, mask)
-        return Epilogue.of_norm(self.norm)
-
-    def folded(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
-        """W and b with the norm in them, for ``with_folded``; None where it is no affine map."""
-        take = self._statistics(x, mask) if uses_batch(self.norm) else Epilogue.of_norm(self.norm)
-        if take is None:
-            return None
-        weight, bias = take.fold(self.weight, self.bias)
-        return weight, weight.new_zeros(len(weight)) if bias is None else bias
-
-    def _statistics(self, x: Tensor, mask: Tensor | None) -> Epilogue:
-        return batch_epilogue(x, self.norm, self.weight, self.bias, mask, self.groups)
-
-    def with_folded(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """act(x W' + b), of any of the nodes by themselves."""
-        return activate_product(self.activation, self._multiply(x, weight, bias))
-
-    def finish(self, y: Tensor, folded: Epilogue | None, mask: Tensor | None = None) -> Tensor:
-        """act(norm(y)), or act(y) where the product took the norm in."""
-        y = apply_norm(self.norm, y, mask) if folded is None else y
-        return activate_product(self.activation, y)
-
     def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
+        return f"{self.in_features}, {self.out_features}, groups={self.groups}"
+
+
+def _finish(layer: Projection | GroupedLinear, y: Tensor, mask: Tensor | None) -> Tensor:
+    if layer.norm is not None:
+        y = apply_norm(layer.norm, y, mask)
+    return y if layer.activation is None else layer.activation(y)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from ..layers import linear
-from ..precision import alike, at_least_float32, widen_float16, without_autocast
-from .base import Cost, GraphOperator
-from .chain import chain_matmul
-from .spectrum import Spectrum
+from ..precision import at_least_float32, cast
+from .base import Cost, Factor, GraphOperator
 
 
 class Dense(GraphOperator):
@@ -17,7 +13,7 @@ class Dense(GraphOperator):
 
     Args:
         matrix: (B, N, M).
-        symmetric, nonnegative, bounded: what the caller knows of it.
+        symmetric, nonnegative, bounded, row_stochastic: what the caller knows of it.
     """
 
     def __init__(
@@ -26,50 +22,29 @@ class Dense(GraphOperator):
         symmetric: bool = False,
         nonnegative: bool = False,
         bounded: bool = False,
+        row_stochastic: bool = False,
     ) -> None:
         if matrix.dim() != 3:
             raise ValueError(f"matrix has shape {tuple(matrix.shape)}; allowed: (B, N, M)")
-        super().__init__(matrix.shape, matrix.dtype, matrix.device)
-        self.matrix, self.symmetric = matrix, symmetric
-        self.nonnegative, self.bounded = nonnegative, bounded
+        known = symmetric, nonnegative, bounded, row_stochastic
+        super().__init__(matrix.shape, matrix.dtype, matrix.device, *known)
+        self.matrix = matrix
 
-    def matmul(self, rhs: Tensor) -> Tensor:
-        return chain_matmul(*alike(self.matrix, rhs))
-
-    @without_autocast
-    def affine(self, rhs: Tensor, shift: Tensor | None, channels_first: bool) -> Tensor:
-        matrix, rhs = map(widen_float16, alike(self.matrix, rhs))
-        return linear(matrix, rhs.mT, shift, channels_first)
+    def _matmul(self, rhs: Tensor) -> Tensor:
+        return cast(self.matrix, rhs.dtype) @ rhs
 
     def degree(self) -> Tensor:
-        return self._wide().sum(2, keepdim=True)
+        return at_least_float32(self.matrix).sum(2, keepdim=True)
 
     def transpose(self) -> GraphOperator:
-        return Dense(self.matrix.mT, self.symmetric, self.nonnegative, self.bounded)
+        return Dense(self.matrix.transpose(1, 2), self.symmetric, self.nonnegative, self.bounded)
 
-    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
-        if rows.shape[1] == columns.shape[1] == 1:  # numbers
-            return Dense((rows * columns * self.matrix).to(self.dtype))
-        return Dense((rows * self.matrix * columns.mT).to(self.dtype))
-
-    def _exact_resolvent(self, a: Tensor) -> GraphOperator:
-        return Dense(torch.linalg.inv(self._eye() - a * self._wide()), self.symmetric)
-
-    def _exact_heat(self, t: Tensor) -> GraphOperator:
-        kernel = torch.linalg.matrix_exp(t * (self._wide() - self._eye()))
-        return Dense(kernel, self.symmetric, self.nonnegative, self.bounded)
-
-    def _exact_spectrum(self) -> Spectrum | None:
-        if not self.symmetric:
-            return None
-        matrix = self._wide()
-        return Spectrum(*torch.linalg.eigh((matrix + matrix.mT) / 2))
-
-    def _wide(self) -> Tensor:
-        return at_least_float32(self.matrix)
-
-    def _eye(self) -> Tensor:
-        return torch.eye(self.shape[1], dtype=self._wide().dtype, device=self.device)
+    def scale(self, rows: Factor | None, columns: Factor | None) -> GraphOperator:
+        """Dense again: one multiplication of the entries serves all later products."""
+        matrix = self.matrix if rows is None else rows * self.matrix
+        if columns is not None:
+            matrix = matrix * (columns.transpose(1, 2) if isinstance(columns, Tensor) else columns)
+        return Dense(matrix.to(self.dtype))
 
     def to_dense(self) -> Tensor:
         return self.matrix

@@ -57,10 +57,8 @@ def _same_size(sizes: tuple[int, ...], axes: int) -> tuple[int, ...]:
 
 
 def along(axis: int, matrix: Tensor, x: Tensor) -> Tensor:
-    """``matrix`` (S, L) applied to an axis of length L of a contiguous tensor."""
+    """``matrix`` (S, L) applied to an axis of length L that is not the last one."""
     before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
-    if not after:
-        return (x.reshape(-1, length) @ matrix.mT).reshape(*before, -1)
     y = matrix @ x.reshape(math.prod(before), length, math.prod(after))
     return y.reshape(*before, -1, *after)
 
@@ -77,8 +75,6 @@ class GridAverage(GraphOperator):
         dtype, device: of the features.
     """
 
-    nonnegative = True
-
     def __init__(
         self,
         batch: int,
@@ -89,34 +85,27 @@ class GridAverage(GraphOperator):
     ) -> None:
         make = constants if torch.compiler.is_compiling() else kept_constants
         self._averages, self._cells = make(tuple(sizes), tuple(grid), dtype, device)
-        super().__init__((batch, self._cells.shape[0], math.prod(grid)), dtype, device)
+        shape = (batch, self._cells.shape[0], math.prod(grid))
+        super().__init__(shape, dtype, device, nonnegative=True, row_stochastic=True)
         self.grid, self.sizes = grid, tuple(sizes)
 
-    def matmul(self, rhs: Tensor) -> Tensor:
+    def _matmul(self, rhs: Tensor) -> Tensor:
         """Axis by axis, for all sizes at once; cells cut by two sizes are left out at the end.
 
         The first axis reads all of ``rhs``; what is left of it for the others is small.
         """
-        self.check_rhs(rhs)
-        rhs = rhs.to(torch.promote_types(self.dtype, rhs.dtype))
         batch, _, channels = rhs.shape
-        node_by_node = rhs.stride(2) == 1
-        if node_by_node:
-            x, first = rhs.reshape(batch, *self.grid, channels), 1
-        else:
-            x, first = rhs.mT.reshape(batch, channels, *self.grid), 2
-        for axis, matrix in enumerate(self._averages, start=first):
+        x = rhs.reshape(batch, *self.grid, channels)
+        for axis, matrix in enumerate(self._averages, start=1):
             x = along(axis, cast(matrix, x.dtype), x)
-        if node_by_node:
-            return x.flatten(1, -2).index_select(1, self._cells)
-        return x.flatten(2).index_select(2, self._cells).mT
+        return x.flatten(1, -2).index_select(1, self._cells)
 
     def degree(self) -> Tensor:
         dtype = torch.promote_types(self.dtype, torch.float32)
         return torch.ones(*self.shape[:2], 1, dtype=dtype, device=self.device)
 
     def transpose(self) -> GraphOperator:
-        return Dense(self.to_dense().mT, nonnegative=True)  # S is small
+        return Dense(self.to_dense().transpose(1, 2), nonnegative=True)  # S is small
 
     def cost(self, channels: int) -> Cost:
         _, cells, nodes = self.shape

@@ -20,8 +20,6 @@ class ReluSum(GraphOperator):
         row_mask, column_mask: (B, N), (B, M) bool; False rows and columns of A are zero.
     """
 
-    nonnegative = True
-
     def __init__(
         self,
         rows: Tensor,
@@ -29,14 +27,13 @@ class ReluSum(GraphOperator):
         row_mask: Tensor | None = None,
         column_mask: Tensor | None = None,
     ) -> None:
-        super().__init__((*rows.shape[:2], columns.shape[1]), rows.dtype, rows.device)
+        shape = (*rows.shape[:2], columns.shape[1])
+        super().__init__(shape, rows.dtype, rows.device, nonnegative=True)
         self.row_terms, self.column_terms = rows, columns
         self.row_mask, self.column_mask = row_mask, column_mask
 
-    def matmul(self, rhs: Tensor) -> Tensor:
-        self.check_rhs(rhs)
-        dtype = torch.promote_types(self.dtype, rhs.dtype)
-        wide = torch.promote_types(dtype, torch.float32)  # prefix sums of N terms
+    def _matmul(self, rhs: Tensor) -> Tensor:
+        wide = torch.promote_types(rhs.dtype, torch.float32)  # prefix sums of N terms
         a, b, v = self.row_terms.to(wide), self.column_terms.to(wide), rhs.to(wide)
         if self.column_mask is not None:
             v = torch.where(self.column_mask.unsqueeze(-1), v, 0)
@@ -47,10 +44,10 @@ class ReluSum(GraphOperator):
         start = v.new_zeros(v.shape[0], 1, v.shape[2])
         sums = torch.cat([start, v.cumsum(1)], dim=1).gather(1, length)
         weighted = torch.cat([start, (b * v).cumsum(1)], dim=1).gather(1, length)
-        result = (a * sums + weighted).to(dtype)
-        return (
-            result if self.row_mask is None else torch.where(self.row_mask.unsqueeze(-1), result, 0)
-        )
+        result = (a * sums + weighted).to(rhs.dtype)
+        if self.row_mask is None:
+            return result
+        return torch.where(self.row_mask.unsqueeze(-1), result, 0)
 
     def transpose(self) -> GraphOperator:
         return ReluSum(self.column_terms, self.row_terms, self.column_mask, self.row_mask)

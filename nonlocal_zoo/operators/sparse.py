@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from ..precision import alike, widen_float16
+from ..kernels import spmm
+from ..precision import cast
 from .base import Cost, GraphOperator
-from .sampled import spmm
 
 
 class Sparse(GraphOperator):
@@ -23,7 +25,7 @@ class Sparse(GraphOperator):
         self,
         edges: Tensor,
         weights: Tensor,
-        shape: tuple[int, int, int],
+        shape: Sequence[int],
         symmetric: bool = False,
         nonnegative: bool = False,
         bounded: bool = False,
@@ -33,44 +35,28 @@ class Sparse(GraphOperator):
                 f"edges {tuple(edges.shape)} and weights {tuple(weights.shape)}; "
                 "allowed: (3, E) and (E,)"
             )
-        super().__init__(shape, weights.dtype, weights.device)
+        super().__init__(shape, weights.dtype, weights.device, symmetric, nonnegative, bounded)
         self.edges, self.weights = edges, weights
-        self.symmetric, self.nonnegative, self.bounded = symmetric, nonnegative, bounded
 
-    def matmul(self, rhs: Tensor) -> Tensor:
-        self.check_rhs(rhs)
+    def _matmul(self, rhs: Tensor) -> Tensor:
         batch, rows, _ = self.shape
-        weights, features = map(widen_float16, alike(self.weights, rhs))
-        places = self.places(self.edges, self.shape)
-        out = spmm(weights, features.flatten(0, 1), *places, batch * rows)
-        return out.reshape(batch, rows, -1)
-
-    @staticmethod
-    def places(edges: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
-        """Of each edge the row and the column (E,) in one matrix of all graphs, block by block."""
-        (_, rows, columns), (graph, row, column) = shape, edges
-        return graph * rows + row, graph * columns + column
+        places = places_of(self.edges, self.shape)
+        y = spmm(cast(self.weights, rhs.dtype), rhs.flatten(0, 1), *places, batch * rows)
+        return y.reshape(batch, rows, -1)
 
     def transpose(self) -> GraphOperator:
         batch, rows, columns = self.shape
-        swapped = self.edges[[0, 2, 1]]
-        return Sparse(
-            swapped,
-            self.weights,
-            (batch, columns, rows),
-            self.symmetric,
-            self.nonnegative,
-            self.bounded,
-        )
-
-    def scale(self, rows: Tensor, columns: Tensor) -> GraphOperator:
-        batch, n, m = self.shape
-        graph, row, column = self.edges
-        rows = rows.expand(batch, n, 1)[graph, row, 0]
-        columns = columns.expand(batch, m, 1)[graph, column, 0]
-        return Sparse(self.edges, (rows * self.weights * columns).to(self.dtype), self.shape)
+        swapped, shape = self.edges[[0, 2, 1]], (batch, columns, rows)
+        known = self.symmetric, self.nonnegative, self.bounded
+        return Sparse(swapped, self.weights, shape, *known)
 
     def cost(self, channels: int) -> Cost:
         edges = self.edges.shape[1] // self.shape[0]
         size = self.weights.element_size()
         return Cost(edges * channels, size * channels * (edges + self.shape[1] + self.shape[2]))
+
+
+def places_of(edges: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Of each edge the row and the column (E,) in one matrix of all graphs, block by block."""
+    (_, rows, columns), (graph, row, column) = shape, edges
+    return graph * rows + row, graph * columns + column

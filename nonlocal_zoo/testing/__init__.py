@@ -9,7 +9,7 @@ They need torch alone, and raise AssertionError.
 """
 
 from .affinities import AFFINITY_CHECKS, as_cloud, dense_normalized
-from .allocation import assert_no_square, largest_allocation, small_score_blocks
+from .allocation import assert_no_square, largest_allocation
 from .autocast import check_autocast
 from .blocks import BLOCK_CHECKS, uses_grid
 from .compare import assert_near, copies, randomize_, refuses, same_tensors
@@ -32,6 +32,5 @@ __all__ = [
     "randomize_",
     "refuses",
     "same_tensors",
-    "small_score_blocks",
     "uses_grid",
 ]

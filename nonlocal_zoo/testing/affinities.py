@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import gradcheck
 
-from ..operators import GraphOperator
-from ..operators.folded import Folded
+from ..operators import GraphOperator, Regrouped
 from ..signal import GraphSignal
 from .compare import assert_near, refuses
 
@@ -71,7 +70,7 @@ def check_flags(affinity: nn.Module, x: Tensor) -> None:
     if operator.symmetric:
         assert_near(dense, dense.mT, what="symmetric")
     assert operator.symmetric or not affinity.symmetrize or affinity.normalize == "rw"
-    assert operator.nonnegative or not affinity.nonnegative
+    assert operator.nonnegative or not affinity.structure.nonnegative
 
 
 def check_spectrum(affinity: nn.Module, x: Tensor) -> None:
@@ -104,7 +103,7 @@ def check_padding(affinity: nn.Module, x: Tensor) -> None:
         heard = result[b : b + 1, :size]
         assert_near(heard, alone.matmul(rhs[b : b + 1, :size]), what="real nodes")
         assert (result[b, size:] == 0).all(), "padded nodes hear"
-    if not isinstance(operator, Folded) and operator.square:
+    if not isinstance(operator, Regrouped) and operator.square:
         _check_padded_matrix(operator, mask)
     (result**2).sum().backward()
     assert padded.grad.isfinite().all()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ..operators import formed, streaming
+from ..kernels import scores_at_once
 
 
 class _Largest(TorchDispatchMode):
@@ -35,25 +34,13 @@ def largest_allocation(function: Callable[[], object]) -> int:
     return mode.elements
 
 
-@contextmanager
-def small_score_blocks(scores: int) -> Iterator[None]:
-    """Streaming sums keep at most ``scores`` scores at once, so that small N takes many blocks,
-    and no softmax is formed because it is small."""
-    before, formed.FORMED = formed.FORMED, 0
-    try:
-        with streaming.scores_at_once(scores):
-            yield
-    finally:
-        formed.FORMED = before
-
-
 def assert_no_square(function: Callable[[], object], nodes: int, factor: int = 4) -> None:
     """No tensor of ``nodes`` x ``nodes`` / ``factor`` elements or more is made.
 
     Raises:
         AssertionError: with the size of the largest.
     """
-    with small_score_blocks(nodes * nodes // (4 * factor)):
+    with scores_at_once(nodes * nodes // (4 * factor)):
         largest = largest_allocation(function)
     assert largest < nodes * nodes // factor, (
         f"a tensor of {largest} elements; {nodes} x {nodes} nodes are {nodes * nodes}"

@@ -108,6 +108,12 @@ class OperatorContract:
         )
         if nodes == others:
             self.same(operator.scale(rows, rows), rows * dense * rows.mT, "same scale")
+        self.same(operator.scale(rows, None), rows * dense, "scaled rows")
+        self.same(operator.scale(None, columns), dense * columns.mT, "scaled columns")
+        self.same(operator.scale(None, None), dense, "not scaled")
+        self.same(operator.scale(2.0, -0.5), -dense, "scaled by numbers")
+        numbers_and_rows = operator.scale(None, 3.0).scale(rows, 2.0)
+        self.same(numbers_and_rows, 6 * rows * dense, "scaled by numbers, and rows")
         two, three = torch.full((1, 1, 1), 2.0).double(), torch.full((1, 1, 1), 3.0).double()
         self.same(operator.scale(two, three), 6 * dense, "numbers on both sides")
 

@@ -161,7 +161,7 @@ def test_copies_run_their_own_block(copied, position):
 
 def test_channels_can_be_given():
     block = insert_block(Net(), "layer2", dict(name="snl", in_channels=16, reduction=4))
-    assert block.in_channels == 16 and block.units[0].values.out_channels == 4
+    assert block.in_channels == 16 and block.units[0].values.out_features == 4
 
 
 def test_refusals():

@@ -2,8 +2,16 @@
 
 import pytest
 import torch
-from tables import NORMALIZE, NOT_NORMALIZABLE, affinity_config, build_affinity, poolable
+from tables import (
+    EXACT_SPECTRUM,
+    NORMALIZE,
+    NOT_NORMALIZABLE,
+    affinity_config,
+    build_affinity,
+    poolable,
+)
 
+from nonlocal_zoo import build_block
 from nonlocal_zoo.registry import AFFINITIES, parameters_of
 from nonlocal_zoo.signal import GraphSignal
 from nonlocal_zoo.testing import refuses
@@ -49,17 +57,34 @@ def test_pooled_keys(name):
     affinity, x = build_affinity(config), torch.randn(1, 12, 6)
     for grid in (None, (12, 1), (1, 12)):
         refuses(ValueError, lambda g=grid: affinity(GraphSignal(x, g)), "subsample", str(grid))
-    symmetric = build_affinity({**config, "symmetrize": True})
-    refuses(ValueError, lambda: symmetric(GraphSignal(x, (3, 4))), "square", "12 rows", "2 columns")
+    for more in (dict(symmetrize=True), dict(normalize="sym")):  # at once, not at the first picture
+        if "normalize" not in more or name not in NOT_NORMALIZABLE:
+            build = lambda m=more: build_affinity({**config, **m})  # noqa: E731
+            refuses(ValueError, build, "square", "subsample")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_channels(name):
-    affinity = build_affinity(affinity_config(name))
-    if list(affinity.parameters()):
-        refuses(
-            ValueError,
-            lambda: affinity(GraphSignal(torch.randn(1, 9, 5), (3, 3))),
-            "5 channels",
-            "6",
-        )
+    """A block refuses them at the door, of an image and of any set of nodes."""
+    without_values = name == "channel"
+    block = build_block(
+        affinity=affinity_config(name), in_channels=6, inner_channels=4, values=not without_values
+    )
+    nodes = GraphSignal(torch.randn(1, 9, 5), (3, 3))
+    refuses(ValueError, lambda: block.on_nodes(nodes), "5 channels", "allowed: 6")
+    refuses(ValueError, lambda: block(torch.randn(1, 5, 3, 3)), "(1, 5, 3, 3)", "(B, 6, *spatial)")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_has_no_padding(name):
+    affinity, x = build_affinity(affinity_config(name)).eval(), torch.randn(1, 12, 6)
+    padded = GraphSignal(x, (3, 4), torch.ones(1, 12, dtype=torch.bool))
+    if affinity.uses_grid:
+        refuses(ValueError, lambda: affinity(padded), "the nodes of an image", "no mask")
+    else:
+        assert affinity(padded).shape[0] == 1
+
+
+@pytest.mark.parametrize("name", sorted(EXACT_SPECTRUM))
+def test_an_exact_spectrum_is_promised(name):
+    assert build_affinity(affinity_config(name)).structure.low_rank

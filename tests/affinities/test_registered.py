@@ -11,7 +11,8 @@ from tables import (
 )
 
 from nonlocal_zoo import formulas
-from nonlocal_zoo.operators import formed
+from nonlocal_zoo.functions import exact_spectrum
+from nonlocal_zoo.kernels import scores_at_once
 from nonlocal_zoo.registry import AFFINITIES
 from nonlocal_zoo.signal import GraphSignal
 from nonlocal_zoo.testing import AFFINITY_CHECKS, as_cloud, assert_near, randomize_, refuses
@@ -89,12 +90,24 @@ def test_formula(config, training):
 
 
 @every_form
-def test_small_ones_are_formed(config, monkeypatch):
-    """The other tests stream them, as over many nodes."""
-    monkeypatch.setattr(formed, "FORMED", 2**18)
-    compare(make(config), config, GraphSignal(features(), GRID), training=True)
-    for check in AFFINITY_CHECKS:
-        check(make(config).eval(), features(8))
+def test_many_nodes_are_streamed(config):
+    """The other tests have so few nodes that the naive formulas run; here they run in blocks."""
+    with scores_at_once(40):
+        compare(make(config), config, GraphSignal(features(), GRID), training=True)
+        for check in AFFINITY_CHECKS:
+            check(make(config).eval(), features(8))
+
+
+@every_form
+def test_what_is_promised_is_known(config):
+    """What an affinity says of all its operators is what each operator says of itself."""
+    affinity = make(config).eval()
+    for signal in (GraphSignal(features(), GRID), GraphSignal(features(60), (6, 10))):
+        operator, promised = affinity(signal), affinity.structure
+        for flag in ("square", "symmetric", "nonnegative", "bounded"):
+            assert getattr(operator, flag) or not getattr(promised, flag), flag
+        if promised.low_rank and promised.symmetric:
+            assert exact_spectrum(operator) is not None
 
 
 @every_form

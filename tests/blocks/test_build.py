@@ -70,10 +70,10 @@ def test_several_affinities():
 
 
 def test_inner_channels():
-    assert build_block("snl", 16).units[0].values.out_channels == 8
-    assert build_block("snl", 16, reduction=4).units[0].values.out_channels == 4
-    assert build_block("snl", 16, reduction=64).units[0].values.out_channels == 1
-    assert build_block("snl", 16, inner_channels=5).units[0].values.out_channels == 5
+    assert build_block("snl", 16).units[0].values.out_features == 8
+    assert build_block("snl", 16, reduction=4).units[0].values.out_features == 4
+    assert build_block("snl", 16, reduction=64).units[0].values.out_features == 1
+    assert build_block("snl", 16, inner_channels=5).units[0].values.out_features == 5
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from tables import (
 )
 
 from nonlocal_zoo import build_block, formulas, list_blocks
+from nonlocal_zoo.kernels import scores_at_once
 from nonlocal_zoo.registry import AFFINITIES, FILTERS
 from nonlocal_zoo.testing import (
     assert_near,
     largest_allocation,
     randomize_,
     refuses,
-    small_score_blocks,
 )
 
 
@@ -65,25 +65,22 @@ def test_row_on_other_grids(name, shape):
     compare(block, block_settings(name), image(*shape), training=True)
 
 
-@pytest.mark.parametrize("name", ["cc", *list_blocks("latentgnn*")])
+@pytest.mark.parametrize("name", list_blocks())
 @pytest.mark.parametrize("training", [False, True])
 def test_row_in_blocks(name, training):
-    """As over an image so large that weights and factors are made a block of nodes at a time."""
+    """As over an image so large that scores are made a block of nodes at a time."""
     block = build_block(name, 8, inner_channels=4, **BLOCK_OVERRIDES.get(name, {}))
-    with small_score_blocks(40):
+    with scores_at_once(40):
         compare(block, block_settings(name), image(7, 4), training)
 
 
-@pytest.mark.parametrize("name", ["cc", *list_blocks("latentgnn*")])
-def test_large_tensors_are_made_in_blocks(name):
-    """But where half the columns do: see Latent."""
-    block, nodes = randomize_(build_block(name, 16)).train(), 16 * 16
-    x = torch.randn(1, 16, 16, 16, requires_grad=True)
-    formed = nodes * {"cc": 32, "latentgnn_group": 800}.get(name, 100)
-    assert largest_allocation(lambda: block(x).sum().backward()) >= formed
-    with small_score_blocks(formed // 8):
-        largest = largest_allocation(lambda: block(x).sum().backward())
-    assert (largest < formed) == (name != "latentgnn_shared")
+def test_weights_of_rows_and_columns_are_made_in_blocks():
+    block, nodes = randomize_(build_block("cc", 16)).train(), 32 * 32
+    x = torch.randn(1, 16, 32, 32, requires_grad=True)
+    whole = nodes * 32  # of the rows; the columns have as many
+    assert largest_allocation(lambda: block(x).sum().backward()) >= whole
+    with scores_at_once(whole // 8):
+        assert largest_allocation(lambda: block(x).sum().backward()) < whole
 
 
 NORMALIZED = [dict(type="relu_dot", symmetrize=True, normalize="sym"), dict(type="latent", dim=5)]
@@ -99,7 +96,7 @@ def test_pair(affinity, graph_filter):
         return build_block(in_channels=8, inner_channels=4, **settings)
 
     if why := why_illegal(affinity, graph_filter):
-        refuses(ValueError, lambda: build().double()(image()), why)
+        refuses(ValueError, build, why)  # when it is built, whatever the size of the picture
         return
     for training in (False, True):
         compare(
@@ -167,7 +164,7 @@ def test_running_statistics():
     seen = []
     block.units[0].norm.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     block.train()(image())
-    norm, values = block.units[0].norm, seen[0].transpose(1, 2).reshape(-1, 8)
+    norm, values = block.units[0].norm, seen[0]
     assert values.shape[0] == 24
     assert_near(norm.running_mean, 0.1 * values.mean(0))
     assert_near(norm.running_var, 0.9 + 0.1 * values.var(0, unbiased=True))
@@ -188,7 +185,7 @@ def test_one_row_for_all_beside_a_row_for_each():
     """As in DNL, where what all nodes hear is added to what each one hears."""
     pair = dict(affinity=["relu_dot", "global_pooling"], graph_filter=["adjacency", "laplacian"])
     with pytest.raises(ValueError, match="square"):  # the Laplacian of one row
-        build_block(in_channels=8, **pair)(torch.randn(1, 8, 3, 4))
+        build_block(in_channels=8, **pair)
     pair["graph_filter"] = ["adjacency", "adjacency"]
     block = randomize_(build_block(in_channels=8, **pair).double()).eval()
     x = torch.randn(2, 8, 3, 4).double()

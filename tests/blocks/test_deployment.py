@@ -6,7 +6,7 @@ from deployment import CASES, REFUSED, dynamic_shapes, prove
 from torch.library import opcheck
 
 from nonlocal_zoo import build_block
-from nonlocal_zoo.operators import streaming
+from nonlocal_zoo.kernels import scores_at_once
 from nonlocal_zoo.testing import assert_no_square
 from nonlocal_zoo.testing.compare import assert_near
 
@@ -14,8 +14,9 @@ from nonlocal_zoo.testing.compare import assert_near
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch, tmp_path):
     """Several blocks of rows at sizes that are fast to test; nothing compiled is kept."""
-    monkeypatch.setattr(streaming, "SCORES_AT_ONCE", 256)
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    with scores_at_once(256):
+        yield
 
 
 # tools/make_deployment.py proves every cell before it writes the page; here is what is fast.
@@ -61,30 +62,28 @@ def test_saved_program(tmp_path):
     assert_near(loaded(x), block(x), 1e-6)
 
 
-@pytest.mark.parametrize("given", [(), ("bias",), ("mask",), ("bias", "mask")], ids=str)
-def test_own_operators(given):
+@pytest.mark.parametrize("masked", [False, True])
+def test_own_operators(masked):
     """What torch asks of an operator, and the gradients of dense scores."""
     query, key, bias = (
-        torch.randn(2, n, d, dtype=torch.float64, requires_grad=True)
-        for n, d in ((70, 3), (5, 3), (5, 1))
+        torch.randn(2, n, d, dtype=torch.float64) for n, d in ((70, 3), (5, 3), (5, 1))
     )
     mask = torch.arange(5) < torch.tensor([[5], [3]])
-    bias, mask = bias if "bias" in given else None, mask if "mask" in given else None
+    if masked:
+        bias = bias.masked_fill(~mask.unsqueeze(2), -torch.inf)
+    inputs = [x.requires_grad_() for x in (query, key, bias)]
     own = torch.ops.nonlocal_zoo
-    opcheck(own.logsumexp.default, (query, key, bias, mask))
-    opcheck(own.nearest.default, (query.detach(), key.detach(), 2, mask))
-    inputs = [query, key] if bias is None else [query, key, bias]
+    opcheck(own.log_sum_exp.default, tuple(inputs))
+    opcheck(own.nearest.default, (query.detach(), key.detach(), 2, mask if masked else None))
     weight = torch.randn(2, 70, 1, dtype=torch.float64)
 
-    def dense(query, key, bias, mask):
-        scores = torch.einsum("bnd,bmd->bnm", query, key)
-        scores = scores if bias is None else scores + bias.mT
-        scores = scores if mask is None else scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
+    def dense(query, key, bias):
+        scores = torch.einsum("bnd,bmd->bnm", query, key) + bias.mT
         return scores.exp().sum(2, keepdim=True).log()
 
     results = []
-    for logsumexp in (own.logsumexp, dense):
-        y = logsumexp(query, key, bias, mask)
+    for log_sum_exp in (own.log_sum_exp, dense):
+        y = log_sum_exp(*inputs)
         results.append([y, *torch.autograd.grad((weight * y).sum(), inputs)])
     for actual, expected in zip(*results, strict=True):
         assert_near(actual, expected)

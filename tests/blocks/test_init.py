@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from nonlocal_zoo import build_block, list_blocks
-from nonlocal_zoo.layers import Projection
+from nonlocal_zoo import NonLocalBlock, build_block, list_blocks
+from nonlocal_zoo.layers import GroupedLinear
 from nonlocal_zoo.registry import BLOCKS
 from nonlocal_zoo.testing import randomize_
 
 
 def projections(block):
-    return [m for m in block.modules() if isinstance(m, Projection)]
+    return [m for m in block.modules() if isinstance(m, (nn.Linear, GroupedLinear))]
 
 
 def test_default_is_that_of_a_convolution():
@@ -77,3 +77,18 @@ def test_init_weights_draws_everything_anew(name):
     fresh.init_weights()
     for (key, a), b in zip(block.state_dict().items(), fresh.state_dict().values(), strict=True):
         assert torch.equal(a, b), key
+
+
+def test_what_cannot_start_at_zero_says_so():
+    """When it is built: a filter without weights, and no norm."""
+    with pytest.raises(ValueError, match="zero_init=True without a norm, and the propagation"):
+        build_block("ema", 8, zero_init=True)
+    x = torch.randn(2, 8, 3, 4)
+    block = build_block("ema", 8, zero_init=True, norm="batch")
+    assert torch.equal(block(x), x)
+
+
+@pytest.mark.parametrize("more", [dict(embedding="unit"), dict(values=True)], ids=str)
+def test_weights_for_each_channel_need_their_number(more):
+    with pytest.raises(ValueError, match="in_channels=None with"):
+        NonLocalBlock(None, affinity="channel", graph_filter="propagation", **more)

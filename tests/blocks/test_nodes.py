@@ -19,11 +19,11 @@ def test_padded_nodes_change_nothing(name, stages):
     block, x = make(name, stages=stages), torch.randn(2, 9, 8).double()
     mask = torch.arange(9) < torch.tensor([9, 6])[:, None]
     if uses_grid(block):
-        refuses(ValueError, lambda: block.propagate(GraphSignal(x, mask=mask)), "of an image")
+        refuses(ValueError, lambda: block.on_nodes(GraphSignal(x, mask=mask)), "of an image")
         return
-    y = block.propagate(GraphSignal(x, mask=mask))
-    assert_near(y[:1], block.propagate(GraphSignal(x[:1])), what="full graph")
-    assert_near(y[1:, :6], block.propagate(GraphSignal(x[1:, :6])), what="padded graph")
+    y = block.on_nodes(GraphSignal(x, mask=mask))
+    assert_near(y[:1], block.on_nodes(GraphSignal(x[:1])), what="full graph")
+    assert_near(y[1:, :6], block.on_nodes(GraphSignal(x[1:, :6])), what="padded graph")
     assert (y[1, 6:] == 0).all()
 
 
@@ -32,10 +32,9 @@ def test_nodes_and_image_agree(name):
     block, x = make(name), torch.randn(2, 8, 3, 4).double()
     nodes = x.flatten(2).transpose(1, 2)
     if uses_grid(block):
-        refuses(ValueError, lambda: block.propagate(GraphSignal(nodes)), "grid=None")
+        refuses(ValueError, lambda: block.on_nodes(GraphSignal(nodes)), "grid=None")
         return
-    for _ in range(block.recurrence):
-        nodes = block.propagate(GraphSignal(nodes))
+    nodes = block.on_nodes(GraphSignal(nodes))
     assert_near(block(x), nodes.transpose(1, 2).reshape(x.shape))
 
 

@@ -198,7 +198,7 @@ def test_response():
     block = build_block("nl", 6, stages=2).double()
     report = analyse(block, torch.randn(1, 6, 4, 5), [0])
     for unit, response in zip(block.units, report.affinities[0].responses, strict=True):
-        weight = unit.filters[0].weights[0].matrix().detach()
+        weight = unit.filters[0].weights[0].weight.detach()
         size = response.at.abs()
         assert_near(response.largest, size * torch.linalg.matrix_norm(weight, 2))
         mean = (response.at[:, None, None] * weight).square().sum((1, 2)) / weight.shape[1]

@@ -17,8 +17,10 @@ from graphs import (
     thin,
 )
 
+from nonlocal_zoo import build_block
 from nonlocal_zoo.filters.spectral import Spectral
 from nonlocal_zoo.operators import Dense, LowRank
+from nonlocal_zoo.testing import refuses
 
 every = pytest.mark.parametrize("name", SYMMETRIC_EXACT)
 
@@ -118,3 +120,14 @@ def test_refusals():
     for knots in (3, 5.0):
         with pytest.raises(ValueError, match=f"knots={knots!r}; allowed: an int >= 4"):
             Spectral(3, 2, knots=knots)
+
+
+def test_a_pair_is_refused_when_it_is_built():
+    """Whatever its pictures are, a symmetric normalised Gaussian never has an exact spectrum."""
+    gaussian = dict(type="gaussian", symmetrize=True, normalize="sym")
+    refuses(
+        ValueError,
+        lambda: build_block(affinity=gaussian, graph_filter="spectral", in_channels=4),
+        "the spectral filter needs an operator with an exact spectrum",
+        "Gaussian has none",
+    )

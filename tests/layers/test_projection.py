@@ -1,105 +1,92 @@
-"""Projections: one product or several, either layout, with or without the norm folded in."""
+"""Projections by their formula, and each part of them called."""
 
 import pytest
 import torch
 from torch import nn
 
-from nonlocal_zoo.layers import (
-    Epilogue,
-    Projection,
-    project,
-    project_jointly,
-    sum_of_products,
-)
-from nonlocal_zoo.layers.products import NARROW
-from nonlocal_zoo.testing import assert_near, randomize_
-
-
-def features(*shape, channels_first=False):
-    x = torch.randn(shape, dtype=torch.float64)
-    return x.mT.contiguous().mT if channels_first else x
-
-
-def affine(module, x):
-    """x W' + b and the norm's running statistics, written out."""
-    y = torch.einsum("bnc,kc->bnk", x, module.matrix())
-    y = y if module.bias is None else y + module.bias
-    norm = module.norm
-    if isinstance(norm, nn.BatchNorm1d):
-        y = (y - norm.running_mean) / (norm.running_var + norm.eps).sqrt()
-        y = y * norm.weight + norm.bias
-    return y
-
+from nonlocal_zoo.layers import GroupedLinear, Projection, inverse_length, make_linear, unit_length
+from nonlocal_zoo.testing import assert_near, randomize_, refuses
 
 KINDS = [
     dict(bias=True),
     dict(bias=False),
     dict(bias=True, norm="batch"),
     dict(bias=False, norm="batch", activation="relu"),
+    dict(bias=True, norm="layer", activation="relu"),
+    dict(bias=True, norm=dict(type="group", groups=2)),
 ]
 
 
-def make(kind, groups=1, out_channels=6):
-    module = Projection(4, out_channels, groups=groups, **kind).double().eval()
-    return randomize_(module)
+def by_hand(module, x, groups, training):
+    weight = torch.block_diag(*module.weight.chunk(groups))
+    y = torch.einsum("bnc,kc->bnk", x, weight)
+    y = y if module.bias is None else y + module.bias
+    norm = module.norm
+    if isinstance(norm, nn.BatchNorm1d):
+        mean, var = norm.running_mean, norm.running_var
+        if training:
+            mean, var = y.mean((0, 1)), y.var((0, 1), unbiased=False)
+        y = (y - mean) / (var + norm.eps).sqrt()
+    elif isinstance(norm, nn.LayerNorm):
+        y = (y - y.mean(2, keepdim=True)) / (y.var(2, unbiased=False, keepdim=True) + 1e-5).sqrt()
+    elif norm is not None:
+        parts = y.unflatten(2, (2, -1))
+        mean = parts.mean((1, 3), keepdim=True)
+        var = parts.var((1, 3), unbiased=False, keepdim=True)
+        y = ((parts - mean) / (var + 1e-5).sqrt()).flatten(2)
+    y = y if norm is None else y * norm.weight + norm.bias
+    return y if module.activation is None else (y + y.abs()) / 2
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("channels_first", [False, True])
-def test_a_projection_is_its_formula(kind, groups, channels_first):
-    module, x = make(kind, groups), features(2, 5, 4, channels_first=channels_first)
-    expected = affine(module, x)
-    assert_near(module(x), expected.relu() if kind.get("activation") else expected)
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_formula(kind, groups, training, transposed):
+    kind = kind if groups == 1 else dict(kind, groups=groups)
+    module = (Projection if groups == 1 else GroupedLinear)(4, 6, **kind)
+    module = randomize_(module.double()).train(training)
+    x = torch.randn(2, 5, 4).double()
+    x = x.mT.contiguous().mT if transposed else x
+    assert_near(by_hand(module, x, groups, training), module(x))
 
 
-@pytest.mark.parametrize("columns", [1, 2, 15, 16])
-def test_few_columns_are_made_as_rows(columns):
-    """In float32, where that is faster."""
-    x, module = features(2, 5, 4), make(KINDS[3], out_channels=columns)
-    expected = module(x)
-    y = module.float()(x.float())
-    assert_near(y, expected, 1e-5)
-    assert (y.stride(1) == 1) == (columns in NARROW or columns == 1)
+def test_matrix_of_groups():
+    module, x = GroupedLinear(4, 6, groups=2).double(), torch.randn(2, 5, 4).double()
+    assert_near(module(x), x @ module.matrix().T + module.bias)
 
 
-def test_several_are_each_their_own():
-    modules, x = [make(kind, out_channels=k + 1) for k, kind in enumerate(KINDS)], features(2, 5, 4)
-    for y, module in zip(project(x, *modules), modules, strict=True):
-        assert_near(y, module(x))
-    grouped = [make(KINDS[0], groups=2), make(KINDS[1])]
-    for y, module in zip(project(x, *grouped), grouped, strict=True):
-        assert_near(y, module(x))
-    pair = [Projection(4, 3, bias, activation="relu").double() for bias in (True, False)]
-    assert_near(project_jointly(x, *pair), torch.cat([module(x) for module in pair], dim=2))
+def test_groups_are_drawn_as_by_torch():
+    """U(-1/sqrt(C / g), 1/sqrt(C / g)), that of a convolution with groups."""
+    module, bound = GroupedLinear(8, 256, groups=4), 2**-0.5
+    for parameter in module.parameters():
+        assert 0.9 * bound < parameter.abs().max() <= bound
 
 
-@pytest.mark.parametrize("batch_norm_mode", ["train", "eval"])
-@pytest.mark.parametrize("channels_first", [False, True])
-def test_a_sum_of_products(batch_norm_mode, channels_first):
-    modules = [make(KINDS[k], groups=g) for k, g in ((0, 1), (1, 1), (0, 1), (0, 2))]
-    xs = [features(2, 5, 4) for _ in modules]
-    norm = randomize_(nn.BatchNorm1d(6).double()).train(batch_norm_mode == "train")
-    epilogue = Epilogue.of_norm(norm)
-    expected = sum(affine(m, x) for m, x in zip(modules, xs, strict=True))
-    if batch_norm_mode == "train":
-        assert epilogue is None
-        epilogue = Epilogue()
-    else:
-        expected = norm(expected.mT).mT
-    factor = torch.randn(1, dtype=torch.float64)
-    epilogue = Epilogue(epilogue.scale, epilogue.shift, channels_first).then(factor)
-    for few in (modules[:3], modules):
-        parts = list(zip(xs, few, strict=False))
-        total = sum(affine(m, x) for x, m in parts)
-        expected = total if batch_norm_mode == "train" else norm(total.mT).mT
-        assert_near(sum_of_products(parts, epilogue), expected * factor)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_norm_knows_the_mask(groups):
+    kind = GroupedLinear if groups > 1 else Projection
+    module = kind(4, 6, norm="batch", **(dict(groups=2) if groups > 1 else {})).double()
+    x, mask = torch.randn(2, 5, 4).double(), torch.arange(5) < torch.tensor([[5], [3]])
+    y = module(x, mask)[mask]
+    assert_near(y.mean(0) + 1, torch.ones(6).double())
+    assert_near(y.var(0, unbiased=False), torch.ones(6).double(), 1e-3)
 
 
-def test_an_input_is_never_written_to():
-    """Activations run in place where no gradient is recorded."""
-    module, x = make(KINDS[3]), features(1, 5, 4)
-    before = x.clone()
-    with torch.no_grad():
-        first = module(x)
-        assert torch.equal(module(x), first) and torch.equal(x, before)
+def test_groups_must_divide():
+    refuses(ValueError, lambda: make_linear(4, 6, groups=3), "groups=3", "divisor of 4 and of 6")
+    assert type(make_linear(4, 6)) is nn.Linear
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_lengths(dim):
+    x = torch.randn(2, 5, 4).double()
+    x[0, 0], x[0, :, 1] = 0, 0
+    length = (x**2).sum(dim, keepdim=True).sqrt()
+    assert_near(unit_length(x, dim), torch.where(length > 0, x / length.clamp(min=1e-300), 0))
+    expected = 1 / torch.where(length > 0, length, 1)
+    assert_near(inverse_length(x, dim), expected)
+    half = torch.full((1, 2, 300), 300.0).half().requires_grad_()  # the square leaves float16
+    assert unit_length(half, 2).dtype == torch.float32
+    unit_length(half, 2).sum().backward()
+    assert half.grad.isfinite().all()

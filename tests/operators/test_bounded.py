@@ -4,6 +4,7 @@ import pytest
 import torch
 from graphs import EXACT, ITERATED, NODES, gaussian, rand, randn, snl, walk
 
+from nonlocal_zoo.functions import heat_kernel
 from nonlocal_zoo.operators import Dense, Identity, LowRank, ReluSum, Softmax
 from nonlocal_zoo.registry import AFFINITIES
 from nonlocal_zoo.signal import GraphSignal
@@ -25,7 +26,7 @@ def test_it_is_set_and_true(name, form):
             return  # not known to be non-negative
         operator = operator.normalize(form)
     elif form == "heat":
-        operator = operator.heat(0.5)
+        operator = heat_kernel(operator, 0.5)
         if name not in ITERATED and not name.startswith("dense"):
             assert not operator.bounded  # nobody asked the sum
             return
@@ -91,3 +92,18 @@ def test_a_mean_of_a_symmetric_operator_and_a_walk_may_leave_the_unit_disc():
     symmetric = Dense(star, symmetric=True, nonnegative=True).normalize("sym")
     walk = Dense(star, nonnegative=True).normalize("rw")
     assert symmetric.bounded and walk.bounded and radius(symmetric * 0.5 + walk * 0.5) > 1.1
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("right", [False, True])
+def test_products_of_what_averages(left, right):
+    """A product of row-stochastic operators is one, and its radius is 1; nothing else is known."""
+    a, b = (
+        Dense(torch.rand(1, 4, 4).softmax(2), nonnegative=True, row_stochastic=known)
+        for known in (left, right)
+    )
+    assert (a @ b).nonnegative
+    assert (a @ b).row_stochastic == (a @ b).bounded == (left and right)
+    few = Dense(torch.rand(1, 2, 4).softmax(2), nonnegative=True, row_stochastic=True)
+    signed = Dense(torch.tensor([[[3.0, -2.0], [0.0, 1.0]]]), row_stochastic=True)
+    assert not (few @ b).bounded and not (signed @ signed).bounded

@@ -2,8 +2,16 @@
 
 import torch
 
-from nonlocal_zoo.operators import Dense, Diagonal, Identity, LowRank, Product, ReluSum, Sum
-from nonlocal_zoo.operators.scaled import Scaled
+from nonlocal_zoo.operators import (
+    Dense,
+    Diagonal,
+    Identity,
+    LowRank,
+    Product,
+    ReluSum,
+    Scaled,
+    Sum,
+)
 from nonlocal_zoo.testing import OperatorContract
 
 
@@ -59,7 +67,7 @@ class TestLowRank(OperatorContract):
 
 
 class TestLowRankWide(TestLowRank):
-    """So few nodes that forming the matrix costs less than the factors."""
+    """So few nodes that the factors are larger than the matrix."""
 
     def leaves(self):
         return [randn(2, 3, 9), randn(2, 3, 9)]

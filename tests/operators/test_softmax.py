@@ -3,15 +3,18 @@
 import pytest
 import torch
 
-from nonlocal_zoo.operators import Softmax, formed
-from nonlocal_zoo.testing import OperatorContract, assert_near, refuses, small_score_blocks
+from nonlocal_zoo.kernels import scores_at_once
+from nonlocal_zoo.operators import Softmax
+from nonlocal_zoo.testing import OperatorContract, assert_near, assert_no_square, refuses
+
+WAYS = {"plain": 2**22, "streamed": 16, "a row at a time": 1}  # scores in memory
 
 
-@pytest.fixture(autouse=True, params=["streamed", "formed"])
-def way(request, monkeypatch):
-    """Every test of this file on both ways through a small graph."""
-    monkeypatch.setattr(formed, "FORMED", 2**18 if request.param == "formed" else 0)
-    return request.param
+@pytest.fixture(autouse=True, params=WAYS)
+def way(request):
+    """Every test of this file as of a small graph, and as of one that is too large to form."""
+    with scores_at_once(WAYS[request.param]):
+        yield request.param
 
 
 def randn(*shape):
@@ -124,22 +127,6 @@ class TestExponentialMasked(TestExponential):
     mask = TestSoftmaxMasked.mask
 
 
-class TestExponentialInBlocks(TestExponential):
-    """Log-sum-exps in blocks of two rows, computed again in the backward pass."""
-
-    @pytest.fixture(autouse=True)
-    def _small_blocks(self):
-        with small_score_blocks(2 * 2 * 6):
-            yield
-
-
-class TestScaledRowsInBlocks(TestSoftmaxScaledRows):
-    @pytest.fixture(autouse=True)
-    def _small_blocks(self):
-        with small_score_blocks(1):
-            yield
-
-
 @pytest.mark.parametrize("kind", ["sym", "rw"])
 def test_large_scores_do_not_overflow(kind):
     """exp(1000) has no float64; the normalised operator has, and so has its gradient."""
@@ -184,16 +171,9 @@ def few(batch=2, rows=40, columns=6, width=8):
     return randn(batch, rows, width), randn(batch, columns, width)
 
 
-def test_what_runs_is_told(way):
-    query, _ = few()
-    chosen = [choice.chosen for choice in Softmax(query, query).ways(3)]
-    assert chosen == [way == "streamed", way == "formed"]
-
-
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("biased", [False, True])
-def test_few_keys_are_formed(masked, biased):
-    """The N x S softmax is then no larger than its factors; the same numbers as streamed."""
+def test_few_keys(masked, biased):
     query, key = few()
     mask = torch.ones(2, 6, dtype=torch.bool)
     rows, bias = (randn(2, 40, 1), randn(2, 6, 1)) if biased else (None, None)
@@ -205,26 +185,45 @@ def test_few_keys_are_formed(masked, biased):
     weights = torch.where(mask.unsqueeze(1), scores, -torch.inf).exp()
     weights = weights / weights.sum(2, keepdim=True)
     weights = weights if rows is None else rows.exp() * weights
-    rhs, shift = randn(2, 6, 3), randn(3)
+    rhs = randn(2, 6, 3)
     assert_near(operator.matmul(rhs), weights @ rhs)
-    assert [way.chosen for way in operator.ways(3)] == [False, True]
-    for channels_first in (False, True):
-        result = operator.affine(rhs, shift, channels_first)
-        assert_near(result, weights @ rhs + shift)
-        assert (result.stride(1) == 1) == channels_first
 
 
-def test_several_products_form_it_once(way, monkeypatch):
-    """Only where it is formed at all."""
-    query, key = few(columns=40)
-    operator, rhs = Softmax(query, key), randn(2, 40, 3)
-    expected, formed = operator.matmul(rhs), []
-    monkeypatch.setattr(Softmax, "_formed", lambda self, form=Softmax._formed: (
-        formed.append(self), form(self))[1])  # fmt: skip
-    repeated = operator.repeated()
-    for _ in range(3):
-        assert_near(repeated.matmul(rhs), expected)
-    assert len(formed) == (way == "formed")
+@pytest.mark.parametrize("form", ["itself", "transposed", "sym", "rw"])
+def test_large_graphs(form, way):
+    """At their own size: 700 nodes have more scores than a processor's cache."""
+    if way != "plain":
+        pytest.skip("the thresholds as they are, once")
+    factor, rhs, back = randn(1, 700, 3), randn(1, 700, 2), randn(1, 700, 2)
+    leaves = [leaf.requires_grad_() for leaf in (factor, rhs)]
+    scores = factor @ factor.mT
+    if form in ("sym", "rw"):
+        operator = Softmax.exponential(factor, factor).normalize(form)
+        log_degree = scores.logsumexp(2, keepdim=True)
+        shift = log_degree if form == "rw" else (log_degree + log_degree.mT) / 2
+        dense = torch.exp(scores - shift)
+    else:
+        operator, dense = Softmax(factor, factor), scores.softmax(2)
+        if form == "transposed":
+            operator, dense = operator.transpose(), dense.mT
+    results = []
+    for y in (operator.matmul(rhs), dense @ rhs):
+        results.append((y, *torch.autograd.grad((y * back).sum(), leaves)))
+    for ours, theirs in zip(*results, strict=True):
+        assert_near(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [None, "sym"])
+def test_nothing_square_is_made(kind):
+    factor = torch.randn(1, 512, 4, requires_grad=True)
+
+    def run():
+        operator = Softmax.exponential(factor, factor)
+        operator = operator if kind is None else operator.normalize(kind)
+        result = operator.matmul(factor.sin()) + operator.transpose().matmul(factor.sin())
+        result.sum().backward()
+
+    assert_no_square(run, 512)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -236,3 +235,25 @@ def test_autocast_casts_no_scores(kind, dtype):
         with torch.autocast("cpu", dtype=dtype, enabled=enabled):
             found.append(Softmax.exponential(query, query).normalize(kind).to_dense())
     assert found[1].dtype == torch.float32 and torch.equal(*found)
+
+
+@pytest.mark.parametrize("kind", ["sym", "rw"])
+def test_a_graph_without_nodes(kind):
+    """Nobody speaks there, nobody hears, and no gradient is NaN."""
+    x, rhs = randn(2, 5, 3).requires_grad_(), randn(2, 5, 2).requires_grad_()
+    mask = torch.tensor([[True] * 5, [False] * 5])
+    for normalized in (False, True):
+        operator = Softmax.exponential(x, x, mask)
+        operator = operator.normalize(kind) if normalized else operator
+        y = operator.matmul(rhs)
+        gradients = torch.autograd.grad((y.sin() + operator.degree()).sum(), (x, rhs))
+        assert (y[1] == 0).all() and all(
+            g.isfinite().all() and (g[1] == 0).all() for g in gradients
+        )
+
+
+def test_which_rows_sum_to_one():
+    x, mask = randn(2, 5, 3), torch.arange(5) < torch.tensor([[5], [3]])
+    assert Softmax(x, x).row_stochastic and Softmax(x, x, key_mask=mask).row_stochastic
+    assert not Softmax(x, x, row_mask=mask).row_stochastic
+    assert not Softmax(x, x, log_rows=x[..., :1]).row_stochastic

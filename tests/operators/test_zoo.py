@@ -3,23 +3,17 @@
 import pytest
 import torch
 
+from nonlocal_zoo.kernels import scores_at_once
 from nonlocal_zoo.operators import (
     ChannelNodes,
     CrissCross,
-    CrossSoftmax,
     Dense,
     GridAverage,
     GroupChannels,
     GroupNodes,
     Sparse,
 )
-from nonlocal_zoo.testing import (
-    OperatorContract,
-    assert_near,
-    largest_allocation,
-    refuses,
-    small_score_blocks,
-)
+from nonlocal_zoo.testing import OperatorContract, assert_near, largest_allocation, refuses
 
 
 def rand(*shape):
@@ -39,30 +33,7 @@ def cells(grid, size):
 
 
 class TestCrissCross(OperatorContract):
-    """On a grid of 3 x 4."""
-
-    def leaves(self):
-        return [rand(2, 3, 4, 3), rand(2, 3, 4, 4)]
-
-    def make(self, down, across):
-        return CrissCross(down, across, nonnegative=True)
-
-    def dense(self, down, across):
-        rows = torch.einsum("bhwv,hg->bhwgv", across, torch.eye(3).to(across))
-        columns = torch.einsum("bhwg,wv->bhwgv", down, torch.eye(4).to(down))
-        return (rows + columns).reshape(2, 12, 12)
-
-
-class TestCrissCrossOfAnySign(TestCrissCross):
-    def leaves(self):
-        return [rand(2, 3, 4, 3) - 0.6, rand(2, 3, 4, 4) - 0.6]
-
-    def make(self, down, across):
-        return CrissCross(down, across)
-
-
-class TestCrossSoftmax(OperatorContract):
-    """On a grid of 2 x 4, in one tile: exp(a_i) softmax_j(q_i . k_j + b_j)."""
+    """On a grid of 2 x 4, in one block: exp(a_i) softmax_j(q_i . k_j + b_j)."""
 
     grid = (2, 4)
 
@@ -71,7 +42,7 @@ class TestCrossSoftmax(OperatorContract):
         return [torch.randn(2, nodes, width, dtype=torch.float64) for width in (3, 3, 1, 1)]
 
     def make(self, query, key, log_rows, bias):
-        return CrossSoftmax(query, key, self.grid, log_rows, bias)
+        return CrissCross(query, key, self.grid, log_rows, bias)
 
     def dense(self, query, key, log_rows, bias):
         height, width = self.grid
@@ -81,32 +52,32 @@ class TestCrossSoftmax(OperatorContract):
         return log_rows.exp() * weights / weights.sum(2, keepdim=True)
 
 
-class TestCrossSoftmaxInTiles(TestCrossSoftmax):
-    """Two nodes a tile, so that tiles end inside rows and columns, and the last one is cut."""
+class TestCrissCrossInBlocks(TestCrissCross):
+    """A row of the grid is a block, and a column: more than are kept."""
 
-    grid = (3, 2)
+    grid = (5, 5)
 
     @pytest.fixture(autouse=True)
-    def _small_tiles(self):
-        with small_score_blocks(2 * 2 * 5):
+    def _small_blocks(self):
+        with scores_at_once(1):
             yield
 
 
-@pytest.mark.parametrize("tile", [1, 2, 4, 7])
-@pytest.mark.parametrize("grid", [(3, 4), (1, 7), (5, 1)])
-def test_cross_softmax_over_tiles(grid, tile):
+@pytest.mark.parametrize("nodes", [1, 2, 4, 7, 1000])
+@pytest.mark.parametrize("grid", [(3, 4), (1, 7), (5, 1), (9, 2), (5, 6)])
+def test_criss_cross_in_blocks(grid, nodes):
     """A sequence is one row; without scaled rows and biased keys."""
     query, key, rhs = leaves = [
         torch.randn(2, grid[0] * grid[1], 3, dtype=torch.float64, requires_grad=True)
         for _ in range(3)
     ]
-    plain, contract = rhs.new_zeros(*rhs.shape[:2], 1), TestCrossSoftmax()
+    plain, contract = rhs.new_zeros(*rhs.shape[:2], 1), TestCrissCross()
     contract.grid = grid
     weight = torch.randn_like(rhs)
     results = []
-    with small_score_blocks(tile * 2 * sum(grid)):
+    with scores_at_once(nodes * 2 * sum(grid)):
         for y in (
-            CrossSoftmax(query, key, grid).matmul(rhs),
+            CrissCross(query, key, grid).matmul(rhs),
             contract.dense(query, key, plain, plain) @ rhs,
         ):
             results.append((y, *torch.autograd.grad((y * weight).sum(), leaves)))
@@ -114,24 +85,30 @@ def test_cross_softmax_over_tiles(grid, tile):
         assert_near(streamed, dense)
 
 
-def test_cross_softmax_formed():
-    """The same numbers, and double backward, whichever way; which one it is is told."""
-    query, key, rhs = (torch.randn(2, 12, 3, dtype=torch.float64) for _ in range(3))
-    operator = CrossSoftmax(query.requires_grad_(), key, (3, 4))
-    results = []
-    for matmul in (operator.formed().matmul, operator.matmul):
-        with small_score_blocks(4 * 2 * 7):
+def test_criss_cross_twice_differentiated():
+    """The same numbers, and double backward, in one block and in many."""
+    query, key, rhs = (torch.randn(2, 30, 3, dtype=torch.float64) for _ in range(3))
+    operator = CrissCross(query.requires_grad_(), key, (6, 5))
+    results, contract = [], TestCrissCross()
+    contract.grid, plain = (6, 5), rhs.new_zeros(2, 30, 1)
+    dense = contract.dense(query, key, plain, plain)
+    for matmul, scores in (
+        (dense.matmul, 2**22),
+        (operator.matmul, 2**22),
+        (operator.matmul, 1),
+    ):
+        with scores_at_once(scores):
             y = matmul(rhs)
             (first,) = torch.autograd.grad(y.square().sum(), query, create_graph=True)
             (second,) = torch.autograd.grad(first.square().sum(), query)
         results.append((y, first, second))
-    for streamed, formed in zip(*results, strict=True):
-        assert_near(streamed, formed)
-    assert [way.chosen for way in operator.ways(3)] == [True, False]
+    for expected, *found in zip(*results, strict=True):
+        for one in found:
+            assert_near(one, expected)
 
 
-def test_cross_softmax_keeps_no_weights():
-    """Forward and backward: tiles are computed again."""
+def test_criss_cross_keeps_no_weights():
+    """Forward and backward: blocks are computed again."""
     kept, nodes = {}, 32 * 32
 
     def pack(tensor):
@@ -139,13 +116,13 @@ def test_cross_softmax_keeps_no_weights():
         return tensor
 
     query, key, rhs = (torch.randn(1, nodes, 4, requires_grad=True) for _ in range(3))
-    with small_score_blocks(nodes), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        y = CrossSoftmax(query, key, (32, 32)).matmul(rhs)
+    with scores_at_once(nodes), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = CrissCross(query, key, (32, 32)).matmul(rhs)
     assert sum(kept.values()) < nodes * 64 // 2
-    operator = CrossSoftmax(query, key, (32, 32))
-    with small_score_blocks(nodes):
+    operator = CrissCross(query, key, (32, 32))
+    with scores_at_once(nodes):
         assert largest_allocation(lambda: operator.matmul(rhs).sum().backward()) <= 4 * nodes
-    assert_near(y, operator.formed().matmul(rhs), 1e-5)
+    assert_near(y, operator.matmul(rhs), 1e-5)
 
 
 class TestSparse(OperatorContract):
@@ -198,7 +175,7 @@ def test_grid_average_on_every_kind_of_grid():
         assert pool.shape == (2, *matrix.shape) and pool.cost(3).multiply_adds > 0
 
 
-def test_folded():
+def test_regrouped():
     """Nodes are channels, pairs of position and channel, or positions of one group each."""
     x = rand(2, 6, 4)  # 6 positions, 4 channels
     across = rand(2, 4, 4)
@@ -215,7 +192,15 @@ def test_folded():
     assert_near(result, torch.cat(expected, 2))
 
 
-def test_folded_algebra():
+def test_several_sets_of_features_side_by_side():
+    """Each is regrouped by itself: what other nodes have in common is no channel of theirs."""
+    x, across, pairs = rand(2, 6, 8), rand(2, 4, 4), rand(4, 12, 12)
+    for operator in (ChannelNodes(Dense(across)), GroupNodes(Dense(pairs), 2)):
+        expected = [operator.matmul(one) for one in x.chunk(2, dim=2)]
+        assert_near(operator.matmul(x), torch.cat(expected, dim=2))
+
+
+def test_regrouped_algebra():
     x, across = rand(2, 6, 4), rand(2, 4, 4)
     operator = ChannelNodes(Dense(across, nonnegative=True))
     symmetric = (across + across.mT) / 2
@@ -228,7 +213,6 @@ def test_folded_algebra():
 
 
 def test_wrong_shapes():
-    refuses(ValueError, lambda: CrissCross(rand(2, 3, 4, 4), rand(2, 3, 4, 4)), "(B, H, W, H)")
-    refuses(ValueError, lambda: CrossSoftmax(rand(2, 6, 3), rand(2, 6, 3), (2, 4)), "(2, 4)", "H W")
+    refuses(ValueError, lambda: CrissCross(rand(2, 6, 3), rand(2, 6, 3), (2, 4)), "(2, 4)", "H W")
     edges = torch.zeros(2, 6, dtype=torch.long)
     refuses(ValueError, lambda: Sparse(edges, rand(6), (1, 2, 2)), "(2, 6)", "(3, E)")

@@ -107,8 +107,9 @@ def _report(
 ) -> AffinityReport:
     maps, remark = affinity_maps(operator, queries, grid)
     found = eigenvalues(operator)
-    ends = [float(found.values.real.min()), float(found.values.real.max()), 0.0]
-    ends += [-1.0, 1.0] if operator.bounded else []
+    ends = [-1.0, 1.0]  # of a bounded operator; rounding may put an eigenvalue outside
+    if not operator.bounded:
+        ends = [float(found.values.real.min()), float(found.values.real.max()), 0.0]
     at = torch.linspace(min(ends), max(ends), 201, dtype=torch.float64)
     return AffinityReport(
         f"{name}, {type(filters[0]).__name__}",

@@ -9,8 +9,8 @@ import torch
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 from torch import Tensor
 
-from ...operators import Density, GraphOperator
-from ...operators.folded import Folded
+from ...functions import Density, as_low_rank, density, exact_spectrum
+from ...operators import GraphOperator, LowRank, Regrouped
 
 ARNOLDI = 32  # eigenvalues of an operator that is not symmetric
 
@@ -34,17 +34,15 @@ def singular_values(operator: GraphOperator) -> Density:
     """Those of A: |eigenvalues| of a symmetric A, else roots of the eigenvalues of A'A or AA'."""
     rows, columns = operator.shape[1:]
     if operator.symmetric:
-        density = operator.density()
-        return Density(density.points.abs(), density.weights, density.nodes)
+        found = density(operator)
+        return Density(found.points.abs(), found.weights, found.nodes)
     back = operator.transpose()
     gram = back @ operator if columns <= rows else operator @ back
     gram.symmetric = True
-    density = gram.density()
-    squares = density.points
+    found = density(gram)
+    squares = found.points
     rounding = 10 * torch.finfo(squares.dtype).eps * squares.amax(1, keepdim=True)
-    return Density(
-        torch.where(squares > rounding, squares, 0).sqrt(), density.weights, density.nodes
-    )
+    return Density(torch.where(squares > rounding, squares, 0).sqrt(), found.weights, found.nodes)
 
 
 def eigenvalues(operator: GraphOperator) -> Eigenvalues:
@@ -53,23 +51,23 @@ def eigenvalues(operator: GraphOperator) -> Eigenvalues:
 
     Eigenvalues of L K R' are those of the small K R' L, and zeros.
     """
-    if isinstance(operator, Folded):
+    if isinstance(operator, Regrouped):
         operator = operator.operator
     if not operator.square:
         return _of_density(singular_values(operator), "singular values")
     if operator.symmetric:
-        exact = operator.exact_spectrum() is not None
-        return _of_density(operator.density(), "all, exact" if exact else "all, Lanczos")
-    low_rank = operator.low_rank()
+        exact = exact_spectrum(operator) is not None
+        return _of_density(density(operator), "all, exact" if exact else "all, Lanczos")
+    low_rank = as_low_rank(operator)
     return _arnoldi(operator) if low_rank is None else _of_small_matrix(low_rank)
 
 
-def _of_density(density: Density, method: str) -> Eigenvalues:
-    counts = density.nodes * density.weights
-    return Eigenvalues(density.points.flatten(), counts.flatten(), method)
+def _of_density(found: Density, method: str) -> Eigenvalues:
+    counts = found.nodes * found.weights
+    return Eigenvalues(found.points.flatten(), counts.flatten(), method)
 
 
-def _of_small_matrix(operator: GraphOperator) -> Eigenvalues:
+def _of_small_matrix(operator: LowRank) -> Eigenvalues:
     batch, nodes, _ = operator.shape
     small = operator.core_matrix() @ operator.right.mT @ operator.left
     if small.shape[1] > nodes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...operators import ChannelNodes, GraphOperator
-from ...operators.folded import Folded
+from ...operators import ChannelNodes, GraphOperator, Regrouped
 
 
 def affinity_maps(
@@ -24,8 +23,8 @@ def affinity_maps(
     """
     if isinstance(operator, ChannelNodes):
         return None, "the nodes are channels: no map over pixels"
-    if isinstance(operator, Folded):
-        return _of_folded(operator, queries, grid), "mean over channels"
+    if isinstance(operator, Regrouped):
+        return _of_regrouped(operator, queries, grid), "mean over channels"
     _, rows, keys = operator.shape
     remark = ""
     if rows == 1:
@@ -38,7 +37,7 @@ def affinity_maps(
     return None, f"its {keys} keys are no grid"
 
 
-def _of_folded(operator: Folded, queries: list[int], grid: tuple[int, int]) -> Tensor:
+def _of_regrouped(operator: Regrouped, queries: list[int], grid: tuple[int, int]) -> Tensor:
     """What all channels of a position hear from all channels of every other, on average.
 
     Nodes are positions of channel groups or pairs of position and channel: the features have as

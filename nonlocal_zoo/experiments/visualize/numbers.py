@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...operators import Density
+from ...functions import Density
 
 
 def effective_rank(singular_values: Density) -> float:
