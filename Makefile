@@ -13,6 +13,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check .
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/python -m pytest -n 2
 
 # The detection tests on mmcv's compiled ops, in an environment over the first one: its own mmcv
