@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .kernels import contiguous_gradient
+from .kernels import contiguous, contiguous_gradient
+from .kernels.contiguous import LARGE
 from .precision import at_least_float32
 
 
@@ -81,7 +82,9 @@ class GraphSignal:
             return y
         grid = self.grid if y.shape[1] == self.x.shape[1] else (1,) * len(self.grid)
         y = contiguous_gradient(y) if y.requires_grad else y
-        return y.transpose(1, 2).unflatten(2, grid).contiguous()
+        y = y.transpose(1, 2)
+        few = torch.compiler.is_compiling() or y.numel() < LARGE  # not worth a call
+        return (y.contiguous() if few else contiguous(y)).unflatten(2, grid)
 
     def with_features(self, features: Tensor) -> GraphSignal:
         """The same nodes with other features, in the layout of ``features``."""

@@ -21,8 +21,9 @@ def test_image_and_back(shape):
 
 
 def test_gradients_are_contiguous():
-    """In the layout of the features: torch is slow with others."""
-    image, y = torch.randn(2, 5, 3, 4).requires_grad_(), torch.randn(2, 12, 5).requires_grad_()
+    """In the layout of the features, where they are large: torch is slow with others."""
+    image = torch.randn(2, 128, 64, 64).requires_grad_()
+    y = torch.randn(2, 4096, 128).requires_grad_()
     seen, signal = [], GraphSignal.from_grid(image.clone())
     image, nodes = signal.image, y.clone()
     for x in (image, nodes):
@@ -30,7 +31,7 @@ def test_gradients_are_contiguous():
     laid_out = signal.layout(nodes)
     assert laid_out.is_contiguous() and torch.equal(laid_out[1, 3].flatten(), y[1, :, 3])
     (
-        (laid_out * torch.randn(2, 5, 3, 4)).sum() + (signal.x * torch.randn(2, 12, 5)).sum()
+        (laid_out * torch.randn_like(laid_out)).sum() + (signal.x * torch.randn_like(y)).sum()
     ).backward()
     assert seen == [True, True]
 

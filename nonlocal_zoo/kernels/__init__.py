@@ -3,7 +3,7 @@
 from . import custom_ops  # noqa: F401  (registers operators of torch)
 from .attention import attention
 from .blockwise import in_blocks, rows_at_once, scores_at_once
-from .contiguous_gradient import contiguous_gradient
+from .contiguous import contiguous, contiguous_gradient
 from .criss_cross import criss_cross_attention, criss_cross_log_sum_exp
 from .log_sum_exp import log_sum_exp
 from .nearest import nearest
@@ -11,6 +11,7 @@ from .sparse_products import sddmm, spmm
 
 __all__ = [
     "attention",
+    "contiguous",
     "contiguous_gradient",
     "criss_cross_attention",
     "criss_cross_log_sum_exp",

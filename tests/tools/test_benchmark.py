@@ -135,7 +135,7 @@ def test_cases_of_the_command_line(tool):
     }
     speed = cases("snl", "--preset", "speed")
     assert {case.shape for case in speed} == {(1, 512, 32, 64), (1, 512, 97, 97)}
-    assert speed[0].peers == ("dense", "installed", "official")
+    assert speed[0].peers == ("dense", "installed", "official", "fused")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_refused(tool, monkeypatch, tmp_path, capsys, words, message):
 def test_the_table_for_the_readme(tool, monkeypatch, tmp_path):
     from nonlocal_zoo.experiments.benchmark.readme import HEADER, speed_table
 
-    call(tool, monkeypatch, "gc", "nl", "--sizes", "4x4", *SMALL, "--peers", "dense", "sdpa",
+    call(tool, monkeypatch, "gc", "nl", "--sizes", "4x4", *SMALL, "--peers", "dense", "fused",
          "--modes", "forward", "train", "--no-memory", "--out", tmp_path)  # fmt: skip
     lines = speed_table(tmp_path / "benchmark.csv").splitlines()
     assert len(lines) == 2 + 2 + 2 and lines[0].count("|") == len(HEADER) + 1
@@ -168,7 +168,10 @@ def test_the_table_for_the_readme(tool, monkeypatch, tmp_path):
         rows = table[(table.block == name) & (table.contender == "dense")].set_index("mode")
         assert cells[:3] == [name, "8 x 4x4", "dense"]
         assert cells[5] == f"{rows.ratio['forward']:.1f} x"
-        assert cells[7] == f"{rows.ratio['train']:.1f} x"
+        fused = table[(table.block == name) & (table.contender == "fused")]
+        assert list(fused["mode"]) == ["forward"]  # it is for inference
+        assert cells[6] == f"{rows.ratio['forward'] / fused.ratio.item():.1f} x"
+        assert cells[8] == f"{rows.ratio['train']:.1f} x"
 
 
 def test_small_inputs_in_words(tool, monkeypatch, tmp_path):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ... import formulas
+from ...fuse import fuse
 from ...registry import Registry
 from .cases import Case
 
@@ -95,6 +96,15 @@ def sdpa(case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:
     if not used:
         raise NoSuchPeer("no softmax over nodes")
     return Contender("sdpa", forward, tuple(block.parameters()))
+
+
+@PEERS.register("fused")
+def fused(case: Case, block: nn.Module, paths: Mapping[str, str]) -> Contender:
+    """The block's own inference copy: what nonlocal_zoo.fuse makes of it."""
+    if case.training:
+        raise NoSuchPeer("a fused block is for inference")
+    copied = fuse(block, verbose=False)
+    return Contender("fused", copied, tuple(copied.parameters()))
 
 
 def place_of(block: nn.Module) -> Tensor:

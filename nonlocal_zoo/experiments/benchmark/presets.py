@@ -13,6 +13,7 @@ from .cases import Case, grid_of, names_of
 
 OUR_FORMULA = ("dense",)
 REFERENCE_PEERS = ("dense", "installed", "official")
+FUSED = "fused"  # the block itself, for inference
 
 
 class Row(NamedTuple):
@@ -58,12 +59,12 @@ GROWING = ("32x32", "45x45", "64x64", "90x90", "128x128", "180x180", "256x256", 
 PRESETS: dict[str, tuple[Row, ...]] = {
     # Against the reference of each, at the sizes that it is used at.
     "speed": (
-        Row("snl", 512, ("32x64", "97x97"), REFERENCE_PEERS),
-        Row("nl", 512, ("97x97",), (*REFERENCE_PEERS, "sdpa")),
-        Row("nl_concat", 512, ("32x32", "64x64"), REFERENCE_PEERS),
-        Row("latentgnn", 1024, ("50x76",), REFERENCE_PEERS, {"reduction": 8}),
-        Row("latentgnn", 1024, ("50x76",), REFERENCE_PEERS, {"reduction": 16}),
-        Row("*", 512, ("97x97",), ("dense", "installed")),
+        Row("snl", 512, ("32x64", "97x97"), (*REFERENCE_PEERS, FUSED)),
+        Row("nl", 512, ("97x97",), (*REFERENCE_PEERS, "sdpa", FUSED)),
+        Row("nl_concat", 512, ("32x32", "64x64"), (*REFERENCE_PEERS, FUSED)),
+        Row("latentgnn", 1024, ("50x76",), (*REFERENCE_PEERS, FUSED), {"reduction": 8}),
+        Row("latentgnn", 1024, ("50x76",), (*REFERENCE_PEERS, FUSED), {"reduction": 16}),
+        Row("*", 512, ("97x97",), ("dense", "installed", FUSED)),
     ),
     # Growth with N: C = 64, c = 32, batch 1.
     "scale": (Row("*", 64, GROWING, (), {"reduction": 2}),),
@@ -71,8 +72,8 @@ PRESETS: dict[str, tuple[Row, ...]] = {
     "largest": (Row("*", 64, GROWING[-1:], (), {"reduction": 2}),),
     # Where calls cost more than numbers.
     "small": (
-        Row("*", 32, ("14x14",), ("dense", "installed")),
-        Row("*", 64, ("28x28",), ("dense", "installed")),
+        Row("*", 32, ("14x14",), ("dense", "installed", FUSED)),
+        Row("*", 64, ("28x28",), ("dense", "installed", FUSED)),
     ),
     # Sets of points, in one piece: a chunk of ScanNet, and a scan of a street.
     "points": (Row("*", 64, ("8192", "100000"), (), {"reduction": 2}, linear_on_points),),

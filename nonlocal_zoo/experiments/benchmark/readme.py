@@ -9,11 +9,11 @@ import pandas as pd
 
 from ...tables import to_markdown
 from .peers import COMPILED
-from .presets import REFERENCE_PEERS
+from .presets import FUSED, REFERENCE_PEERS
 from .report import three_digits
 from .rows import OK, read_csv
 
-HEADER = ("block", "input", "reference", "its time", "time", "faster", "of its roof",
+HEADER = ("block", "input", "reference", "its time", "time", "faster", "fused", "of its roof",
           "faster in training")  # fmt: skip
 PASSES = {"forward": "forward", "train": "forward and backward"}
 CASE = ["block", "settings", "batch", "channels", "size"]
@@ -29,24 +29,29 @@ def speed_table(path: Path) -> str:
     caption = (
         f"float32, {table.threads.max()} threads, medians. The reference is the fastest of those "
         "measured: dense (its formula as plain torch code), installed (mmcv, mmseg), official "
-        "(the authors' class). Of its roof: of the machine's GEMM rate, or of its copy rate."
+        "(the authors' class). Fused: after nonlocal_zoo.fuse. Of its roof: of the machine's GEMM "
+        "rate, or of its copy rate."
     )
     return f"{to_markdown(HEADER, rows)}\n\n{caption}\n"
 
 
 def in_short(path: Path) -> str:
-    """The same of small inputs, in words: as they are, and all under torch.compile."""
+    """The same of small inputs, in words: as they are, fused, and all under torch.compile."""
     table = _processor(path)
     parts = []
     keys = ["channels", "size", "mode"]
     for (channels, size, mode), cases in table.groupby(keys, sort=False):
-        plain, compiled = [], []
+        plain, compiled, fused = [], [], []
         for _, case in cases.groupby("block", sort=False):
             for suffix, ratios in ("", plain), (COMPILED, compiled):
                 ours, theirs = _ours(case, suffix), _fastest(case, suffix)
                 if ours is not None and theirs is not None:
                     ratios.append(theirs.seconds / ours.seconds)
-        ranges = f"{_range(plain)}; all under torch.compile {_range(compiled)}"
+            copied, theirs = case[(case.contender == FUSED) & (case.rounds > 0)], _fastest(case)
+            if len(copied) and theirs is not None:
+                fused.append(theirs.seconds / copied.iloc[0].seconds)
+        ranges = f"{_range(plain)}; fused {_range(fused)}" if fused else _range(plain)
+        ranges += f"; all under torch.compile {_range(compiled)}"
         parts.append(f"- {channels} x {size}, {PASSES[mode]}: {ranges}")
     threads = int(table.threads.max())
     return (
@@ -86,9 +91,16 @@ def _rows(case: pd.DataFrame) -> Iterator[tuple[str, ...]]:
         f"{three_digits(1e3 * theirs.seconds)} ms",
         f"{three_digits(1e3 * ours.seconds)} ms",
         f"{theirs.ratio:.1f} x",
+        _faster_fused(forward, theirs),
         f"{100 * fraction:.0f} % ({ours.bound})",
         "" if trained is None else f"{trained.ratio:.1f} x",
     )
+
+
+def _faster_fused(forward: pd.DataFrame, theirs: pd.Series) -> str:
+    """How many times as fast as the reference the block's fused copy is."""
+    found = forward[(forward.contender == FUSED) & (forward.rounds > 0)]
+    return f"{theirs.ratio / found.iloc[0].ratio:.1f} x" if len(found) else ""
 
 
 def _ours(rows: pd.DataFrame, suffix: str = "") -> pd.Series | None:

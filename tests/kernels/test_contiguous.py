@@ -4,7 +4,7 @@ import pytest
 import torch
 from kernel_checks import check_derivatives, check_transforms, differentiate, randn, tensors_left
 
-from nonlocal_zoo.kernels import contiguous_gradient
+from nonlocal_zoo.kernels import contiguous, contiguous_gradient
 
 SMALL, LARGE = (2, 5, 3), (2, 1024, 512)  # the gradient of the small one stays as it lies
 both = pytest.mark.parametrize("shape", [SMALL, LARGE], ids=str)
@@ -33,3 +33,13 @@ def test_its_gradient_is_contiguous(shape):
 @both
 def test_nothing_is_left_for_the_garbage_collector(shape):
     assert tensors_left(lambda: differentiate(contiguous_gradient, [randn(*shape)])) == 0
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE, (1, 1024, 1024)], ids=str)
+def test_transposed_features_are_copied(shape):
+    x = randn(*shape).mT.requires_grad_()
+    y, expected = contiguous(x), x.contiguous()
+    assert y.is_contiguous() and torch.equal(y, expected)
+    back = torch.randn_like(y)
+    ours, theirs = (torch.autograd.grad((z * back).sum(), x)[0] for z in (y, expected))
+    assert torch.equal(ours, theirs)
