@@ -6,12 +6,9 @@ import torch
 from torch import Tensor
 
 from ..kernels import attention, log_sum_exp
-from ..kernels.blockwise import scores_in_cache
 from ..precision import at_least_float32, cast, without_autocast
 from ..registry import choose
-from ..tracing import traced
 from .base import KINDS, Cost, GraphOperator
-from .dense import Dense
 
 
 class Softmax(GraphOperator):
@@ -124,8 +121,6 @@ class Softmax(GraphOperator):
         masks = self.row_mask, self.key_mask
         if kind == "rw":
             return self._like(self.query, self.key, None, self.bias, *masks)
-        if self.symmetric and self.bias is None and self._is_small():
-            return self._normalized_in_one_piece(self.log_rows)
         bias = -self.log_rows / 2 if self.bias is None else self.bias - self.log_rows / 2
         # The log-sum-exps of a symmetric exponential are its logarithmic degrees.
         plain = self.symmetric and self.bias is None
@@ -134,21 +129,6 @@ class Softmax(GraphOperator):
         result = self._like(self.query, self.key, log_rows, bias, *masks, self.symmetric)
         result.bounded = True
         return result
-
-    def _is_small(self) -> bool:
-        """Whether the matrix may be formed, up to 4 MiB in float32."""
-        batch, rows, columns = self.shape
-        return not traced() and batch * rows * columns <= 4 * scores_in_cache(self.query)
-
-    @without_autocast
-    def _normalized_in_one_piece(self, log_degrees: Tensor) -> GraphOperator:
-        """exp(S_ij - l_i / 2 - l_j / 2), symmetric to the bit: one product of scores, not three."""
-        query, key = at_least_float32(self.query), at_least_float32(self.key)
-        scores = query @ key.transpose(1, 2)
-        half = log_degrees / 2
-        logs = (scores + scores.transpose(1, 2)) / 2 - (half + half.transpose(1, 2))
-        matrix = self._mask_rows(self._mask_rows(logs.exp()).transpose(1, 2))
-        return Dense(cast(matrix, self.dtype), True, True, True)
 
     def _like(
         self,
