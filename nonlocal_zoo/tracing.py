@@ -1,4 +1,4 @@
-"""What code may ask while torch.compile, torch.export or the ONNX exporter traces it.
+"""What code may ask of how it is run: traced, by torch.compile, torch.export or the ONNX exporter.
 
 A traced graph runs at every height and width, so that a size may be a symbol: a question about its
 value would tie the graph to the value that it has now.
@@ -16,6 +16,20 @@ LARGE = 2**20  # nodes: more than any number of channels
 def traced() -> bool:
     """Whether a graph is traced, by torch.compile, torch.export or torch.jit.trace."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+
+
+def in_backward_pass() -> bool:
+    """Whether autograd is running: what activation checkpointing repeats, it repeats there."""
+    return not traced() and torch._C._current_graph_task_id() >= 0
+
+
+def makes_plain_tensors() -> bool:
+    """Whether what is made now may be kept, and what was kept may be used: by no trace, under no
+    mode (fake tensors) and in no transform of torch.func."""
+    if traced() or torch._C._len_torch_dispatch_stack() > 0:
+        return False
+    functorch = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
+    return functorch.peek_interpreter_stack() is None
 
 
 def known_size(size: int) -> int:

@@ -11,7 +11,7 @@ except ImportError as error:
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.utils import cumsum, degree, to_dense_batch
+from torch_geometric.utils import cumsum
 
 from ..affinities import Affinity
 from ..blocks import NonLocalBlock
@@ -66,7 +66,7 @@ class NodeBlock(nn.Module):
         _check(x, pos, batch, edge_index)
         if batch is None:
             batch = torch.zeros(len(x), dtype=torch.long, device=x.device)
-        sizes = degree(batch, dtype=torch.long)
+        sizes = _count(batch, _graphs(batch, edge_index))
         edges = None if edge_index is None else _edges(edge_index, batch, cumsum(sizes))
         if self.training and len(sizes) > 1:
             return self._together(x, pos, batch, sizes, edges, edge_weight)
@@ -81,11 +81,20 @@ class NodeBlock(nn.Module):
         edges: Tensor | None,
         weight: Tensor | None,
     ) -> Tensor:
-        dense, mask = to_dense_batch(x, batch)
-        places = None if pos is None else to_dense_batch(pos, batch)[0]
-        padding = mask if bool((sizes != sizes[0]).any()) else None
-        signal = GraphSignal(dense, None, padding, None, places, edges, weight)
-        return self.block.on_nodes(signal)[mask]
+        lengths = sizes.tolist()
+        longest, mask = max(lengths), None
+        row = torch.arange(len(x), device=x.device)  # of a node among those of all padded graphs
+        if min(lengths) < longest:
+            row = row + (batch * longest - cumsum(sizes)[batch])
+            mask = torch.arange(longest, device=x.device) < sizes.unsqueeze(1)
+
+        def padded(features: Tensor) -> Tensor:
+            everyone = features.new_zeros(len(lengths) * longest, features.shape[1])
+            return everyone.index_copy(0, row, features).unflatten(0, (len(lengths), longest))
+
+        places = None if pos is None else padded(pos)
+        signal = GraphSignal(padded(x), None, mask, None, places, edges, weight)
+        return self.block.on_nodes(signal).flatten(0, 1).index_select(0, row)
 
     def _one_by_one(
         self,
@@ -95,23 +104,53 @@ class NodeBlock(nn.Module):
         edges: Tensor | None,
         weight: Tensor | None,
     ) -> Tensor:
-        parts = x.split(sizes.tolist())
-        places = [None] * len(parts) if pos is None else pos.split(sizes.tolist())
-        results = []
-        for b, (part, place) in enumerate(zip(parts, places, strict=True)):
-            own = own_weight = None
-            if edges is not None:
-                inside = edges[0] == b
-                own = torch.cat([torch.zeros_like(edges[:1, inside]), edges[1:, inside]])
-                own_weight = None if weight is None else weight[inside]
-            signal = GraphSignal(
-                part.unsqueeze(0),
-                pos=None if place is None else place.unsqueeze(0),
-                edges=own,
-                edge_weight=own_weight,
-            )
-            results.append(self.block.on_nodes(signal).squeeze(0) if len(part) else part)
+        lengths = sizes.tolist()
+        parts = x.split(lengths)
+        places = [None] * len(parts) if pos is None else pos.split(lengths)
+        own = own_weights = [None] * len(parts)
+        if edges is not None:
+            graph, order = edges[0].sort(stable=True)
+            ends = _count(graph, len(parts)).tolist()
+            alone = torch.cat([torch.zeros_like(edges[:1]), edges[1:, order]])
+            own = alone.split(ends, dim=1)
+            own_weights = own_weights if weight is None else weight[order].split(ends)
+        results = [
+            self.block.on_nodes(_signal(*of_one)).squeeze(0) if len(of_one[0]) else of_one[0]
+            for of_one in zip(parts, places, own, own_weights, strict=True)
+        ]
         return torch.cat(results) if results else x
+
+
+def _signal(
+    x: Tensor, pos: Tensor | None, edges: Tensor | None, weight: Tensor | None
+) -> GraphSignal:
+    """Of one graph."""
+    pos = None if pos is None else pos.unsqueeze(0)
+    return GraphSignal(x.unsqueeze(0), pos=pos, edges=edges, edge_weight=weight)
+
+
+def _graphs(batch: Tensor, edge_index: Tensor | None) -> int:
+    """How many there are. All that has to come from the device comes in one piece."""
+    if len(batch) == 0:
+        return 0
+    source, target = batch.new_empty(2, 0) if edge_index is None else batch[edge_index]
+    unsorted, crossing = batch[1:] < batch[:-1], source != target
+    flags = [batch[-1], unsorted.any(), crossing.any()]
+    last, any_unsorted, any_crossing = torch.stack(flags).tolist()
+    if any_unsorted:
+        raise ValueError("batch is not sorted; allowed: graphs one after the other")
+    if any_crossing and edge_index is not None:
+        wrong = int(crossing.nonzero()[0])
+        raise ValueError(
+            f"edge_index: edge {wrong} joins nodes {edge_index[:, wrong].tolist()} of two graphs; "
+            "allowed: edges within a graph"
+        )
+    return last + 1
+
+
+def _count(graph: Tensor, graphs: int) -> Tensor:
+    """(graphs,) how often each is named."""
+    return graph.new_zeros(graphs).scatter_add(0, graph, torch.ones_like(graph))
 
 
 def _check(x: Tensor, pos: Tensor | None, batch: Tensor | None, edge_index: Tensor | None) -> None:
@@ -119,11 +158,8 @@ def _check(x: Tensor, pos: Tensor | None, batch: Tensor | None, edge_index: Tens
         raise ValueError(f"x has shape {tuple(x.shape)}; allowed: (N, C)")
     if pos is not None and (pos.dim() != 2 or len(pos) != len(x)):
         raise ValueError(f"pos has shape {tuple(pos.shape)}; allowed: ({len(x)}, D), or None")
-    if batch is not None:
-        if batch.shape != x.shape[:1]:
-            raise ValueError(f"batch has shape {tuple(batch.shape)}; allowed: ({len(x)},), or None")
-        if bool((batch[1:] < batch[:-1]).any()):
-            raise ValueError("batch is not sorted; allowed: graphs one after the other")
+    if batch is not None and batch.shape != x.shape[:1]:
+        raise ValueError(f"batch has shape {tuple(batch.shape)}; allowed: ({len(x)},), or None")
     if edge_index is not None and (edge_index.dim() != 2 or edge_index.shape[0] != 2):
         raise ValueError(f"edge_index has shape {tuple(edge_index.shape)}; allowed: (2, E)")
 
@@ -132,10 +168,4 @@ def _edges(edge_index: Tensor, batch: Tensor, starts: Tensor) -> Tensor:
     """(3, E): graph, node that hears, node that speaks, numbered within the graph."""
     source, target = edge_index
     graph = batch[target]
-    if bool((batch[source] != graph).any()):
-        wrong = int((batch[source] != graph).nonzero()[0])
-        raise ValueError(
-            f"edge_index: edge {wrong} joins nodes {edge_index[:, wrong].tolist()} of two graphs; "
-            "allowed: edges within a graph"
-        )
     return torch.stack([graph, target - starts[graph], source - starts[graph]])

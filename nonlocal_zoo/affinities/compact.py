@@ -69,12 +69,9 @@ class Compact(Affinity):
             real = signal.mask.unsqueeze(-1).expand_as(pair[0]).to(theta.dtype)
             real = GroupNodes.nodes(real, self.groups)
         theta, phi = (_powers(x, self.order, real) for x in (theta, phi))
-        series = [
-            math.exp(-2 * self.gamma) * (2 * self.gamma) ** p / math.factorial(p)
-            for p in range(self.order + 1)
-        ]
-        core = torch.tensor(series, dtype=theta.dtype, device=theta.device).diag().unsqueeze(0)
-        return GroupNodes(LowRank(theta, phi, core), self.groups)
+        p = torch.arange(self.order + 1, dtype=theta.dtype, device=theta.device)
+        series = (p * math.log(2 * self.gamma) - 2 * self.gamma - torch.lgamma(p + 1)).exp()
+        return GroupNodes(LowRank(theta, phi, series.diag().unsqueeze(0)), self.groups)
 
 
 def _powers(x: Tensor, order: int, one: Tensor) -> Tensor:

@@ -59,4 +59,5 @@ class Disentangled(Affinity):
         pairwise = Softmax(theta * self.scale, phi, row_mask=signal.mask, key_mask=signal.mask)
         unary = signal.softmax_over_nodes(self.unary(signal.x))
         everyone = signal.zero_padding(torch.ones_like(unary))
-        return pairwise + LowRank(everyone, unary, nonnegative=True)
+        alone = signal.mask is None  # else rows of padded nodes are zero
+        return pairwise + LowRank(everyone, unary, nonnegative=True, row_stochastic=alone)

@@ -11,6 +11,7 @@ from ..operators import GraphOperator, LowRank, Structure
 from ..precision import at_least_float32, without_autocast
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
+from ..tracing import in_backward_pass
 from .base import Affinity
 
 
@@ -56,22 +57,31 @@ class ExpectationMaximization(Affinity):
             )
         self.rounds, self.momentum = rounds, momentum
         self.bases: Tensor
+        self.started: Tensor  # with these bases did the last training pass begin
         self.register_buffer("bases", torch.empty(channels, bases))
+        self.register_buffer("started", torch.empty(channels, bases), persistent=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Random directions."""
         self.bases.normal_()
         self.bases.copy_(unit_length(self.bases, dim=0))
+        self.started.copy_(self.bases)
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         x = at_least_float32(signal.zero_padding(signal.x))
-        bases = self.bases.to(x.dtype, copy=True).expand(x.shape[0], -1, -1)  # kept for backward
+        # Activation checkpointing repeats a pass whose bases have moved on since.
+        repeated = self.training and in_backward_pass()
+        start = self.started if repeated else self.bases
+        # Backward reads a copy. In the layout of the buffer inductor would drop it, and backward
+        # would read the bases of the next pass: docs/errata.md.
+        copy = start.to(x.dtype).mT.clone(memory_format=torch.contiguous_format).mT
+        bases = copy.expand(x.shape[0], -1, -1)
         for _ in range(self.rounds - 1):
             bases = unit_length(self._round(x, bases, signal)[2], dim=1)
         shares, sums, means = self._round(x, bases, signal)
-        if self.training:
-            self._remember(unit_length(means.detach(), dim=1))
+        if self.training and not repeated:
+            self._remember(copy, unit_length(means.detach(), dim=1))
         core = inverse_length(means, dim=1) / sums * torch.eye(sums.shape[2]).to(sums)
         return LowRank(shares, shares, core, symmetric=True, nonnegative=True)
 
@@ -84,7 +94,8 @@ class ExpectationMaximization(Affinity):
         return shares, sums, (x.transpose(1, 2) @ shares) / sums
 
     @torch.no_grad()
-    def _remember(self, bases: Tensor) -> None:
+    def _remember(self, started: Tensor, bases: Tensor) -> None:
+        self.started.copy_(started)
         mean = bases.mean(0)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(mean)

@@ -17,8 +17,9 @@ class SymmetricGaussian(Affinity):
     """A = D^(-1/2) exp(S) D^(-1/2), S_ij = (theta_i . phi_j + phi_i . theta_j) / (2 sqrt(c)).
 
     What SNL asks of an affinity (symmetric, non-negative, degree-normalised) for the Gaussian
-    kernel, streamed in O(N) memory: S = [theta, phi] [phi, theta]' / 2, and the degrees stay
-    logarithms. normalize="rw" gives softmax_j(S_ij).
+    kernel, streamed in O(N) memory: S_ij = (u_i . u_j - w_i . w_j) / sqrt(c), with the halves
+    u = (theta + phi) / 2 and w = (theta - phi) / 2, so that S_ij = S_ji to the bit; and the degrees
+    stay logarithms. normalize="rw" gives softmax_j(S_ij).
 
     Args:
         channels, inner_channels, bias: of theta and phi.
@@ -42,12 +43,13 @@ class SymmetricGaussian(Affinity):
         choose("normalize", normalize, ["sym", "rw"])
         super().__init__(False, normalize, Structure(symmetric=True, nonnegative=True))
         self.pair = Pair(channels, inner_channels, bias)
-        # Each embedding takes the root, so that S_ij and S_ji are rounded alike: with 1/2 on one
-        # side exp(S_ij - l_i / 2 - l_j / 2) overflows in half precision.
-        self.root = (inner_channels**-0.5 / 2 if scale else 0.5) ** 0.5
+        # Queries and keys take a root of the scale each. Scores with S_ij and S_ji rounded apart,
+        # as those of [theta, phi] [phi, theta]', make exp(S_ij - l_i / 2 - l_j / 2) larger than 1:
+        # by 1 % in float32 at features of 100, and infinite at 10,000.
+        self.factor = (inner_channels**-0.25 if scale else 1.0) / 2
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
-        theta, phi = (embedding * self.root for embedding in self.pair(signal))
-        query = torch.cat([theta, phi], dim=-1)
-        key = torch.cat([phi, theta], dim=-1)
+        theta, phi = self.pair(signal)
+        u, w = (theta + phi) * self.factor, (theta - phi) * self.factor
+        query, key = torch.cat([u, w], dim=-1), torch.cat([u, -w], dim=-1)
         return Softmax.exponential(query, key, signal.mask)

@@ -66,7 +66,7 @@ class Stage(nn.Module):
             x: the input of the stage.
         """
         z, operators = self.values_of(signal, operators)
-        if autocast_dtype(z) != torch.float16:
+        if autocast_dtype(z) != torch.float16 or all(a.averages for a in operators):
             return self.filter_and_join(operators, z, x)
         with torch.autocast(z.device.type, enabled=False):  # sums over nodes leave its range
             return self.filter_and_join(operators, widen_float16(z), x)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+ASK = 8  # steps; more of them change nothing in what is solved
+
 
 def default_tolerance(dtype: torch.dtype) -> float:
     """eps^(2/3): near what rounding allows, not so near that an iteration cannot reach it."""
@@ -22,6 +24,11 @@ def _open(residual: Tensor, rhs: Tensor, tolerance: float) -> Tensor:
 def _any(columns: Tensor) -> bool:
     """The meta device has no values: there nothing is ever solved."""
     return columns.is_meta or bool(columns.any())
+
+
+def _done(columns: Tensor, step: int) -> bool:
+    """Whether to stop: asked now and then of a device that one has to wait for."""
+    return (columns.is_cpu or step % ASK == 0) and not _any(columns)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
@@ -42,8 +49,8 @@ def conjugate_gradients(
     """
     x, residual, direction = torch.zeros_like(rhs), rhs, rhs
     square = _dot(residual, residual)
-    for _ in range(steps):
-        if not _any(left := _open(residual, rhs, tolerance)):
+    for number in range(steps):
+        if _done(left := _open(residual, rhs, tolerance), number):
             return x, True
         image = matrix(direction)
         step = left * _ratio(square, _dot(direction, image))
@@ -62,8 +69,8 @@ def bicgstab(
     """
     x, residual, direction = torch.zeros_like(rhs), rhs, rhs
     square = _dot(rhs, residual)
-    for _ in range(steps):
-        if not _any(left := _open(residual, rhs, tolerance)):
+    for number in range(steps):
+        if _done(left := _open(residual, rhs, tolerance), number):
             return x, True
         image = matrix(direction)
         step = left * _ratio(square, _dot(rhs, image))

@@ -2,25 +2,23 @@
 
     y_i = sum_j softmax_j(q_i . k_j) v_j        softmax(Q K') V
 
-Naively ``(query @ key.transpose(1, 2)).softmax(2) @ value``. Here through torch's fused kernel,
-which streams, or in blocks of queries where that kernel would have to pad.
+Naively ``(query @ key.transpose(1, 2)).softmax(2) @ value``. Here through torch's streaming
+kernels, or in blocks of queries where these refuse the inputs or would have to pad them far.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..precision import without_autocast
 from ..tracing import traced
 from . import blockwise
 from .blockwise import Plan, Tensors, in_blocks, rows_at_once
+from .flash_cpu import flash, flash_gradients, padded_flash
+from .fused_cuda import fused
 
-HEADS = 8  # parts of the queries of one graph, at most
-# The fused kernel of a CPU pads keys and values to the wider of the two. Blocks of queries won
+# The streaming kernel of a CPU pads keys and values to the wider of the two. Blocks of queries won
 # where the wider has twice the columns of the other, and so many more.
 WIDER = 128
 QUERIES = 256  # in a block, below which products run at less than half of their rate
@@ -43,17 +41,31 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = N
     """
     if query.is_meta:  # where costs are counted, and padding is no cost
         return _weights(query, key, mask) @ value
-    if traced() or not query.is_cpu:
-        return _fused(query, key, value, mask, 1)
+    if query.is_cpu:
+        return _on_cpu(query, key, value, mask)
+    if query.is_cuda and (result := fused(query, key, value, mask)) is not None:
+        return result
+    return _in_blocks(query, key, value, mask)
+
+
+def _on_cpu(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    if traced():
+        return padded_flash(query, key, value, mask)
     if _naive_wins(query, key, value):
         return _weights(query, key, mask) @ value
     if _blocks_win(query, key, value):
-        plan = Plan(_rows, rows_at_once(query.shape[0], key.shape[1]), 1, keep=1)
-        return in_blocks(plan, query, key, value, *_present(mask))[0]
+        return _in_blocks(query, key, value, mask)
     if not _needs_gradient(query, key, value):
-        return _fused(query, key, value, mask, 1)
+        return padded_flash(query, key, value, mask)
     at_once = rows_at_once(query.shape[0], key.shape[1])
-    plan = Plan(_rows_and_sums, at_once, 1, (False, False), _flash, _flash_gradients)
+    plan = Plan(_rows_and_sums, at_once, 1, (False, False), flash, flash_gradients)
+    return in_blocks(plan, query, key, value, *_present(mask))[0]
+
+
+def _in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    if traced():  # how many blocks there are depends on the size, which a graph does not know
+        return _weights(query, key, mask) @ value
+    plan = Plan(_rows, rows_at_once(query.shape[0], key.shape[1]), 1, keep=1)
     return in_blocks(plan, query, key, value, *_present(mask))[0]
 
 
@@ -69,7 +81,7 @@ def _naive_wins(query: Tensor, key: Tensor, value: Tensor) -> bool:
 
 
 def _padded(width: int, channels: int) -> bool:
-    """Whether the fused kernel would pad one of the two to twice its width or more."""
+    """Whether the streaming kernel would pad one of the two to twice its width or more."""
     return max(width, channels) >= 2 * min(width, channels)
 
 
@@ -106,89 +118,3 @@ def _rows_and_sums(
 ) -> Tensors:
     scores = _scores(query, key, mask)
     return scores.softmax(2) @ value, scores.logsumexp(2)
-
-
-def _pad(x: Tensor, width: int, rows: int = 0) -> Tensor:
-    """(B, N, d) to the (B, 1, N + rows, width) that the fused kernels take, padded with zeros.
-
-    They refuse other layouts without a word, and fall back to an N x N matrix: the last axis
-    must be contiguous, keys and values equally wide, and there must be four axes.
-    """
-    if x.shape[2] != width or rows:
-        x = F.pad(x, (0, width - x.shape[2], 0, rows))
-    return x.contiguous().unsqueeze(1)
-
-
-def _split(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, heads: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """What the fused kernel takes, with the queries in ``heads`` parts side by side."""
-    width = max(query.shape[2], value.shape[2])
-    queries = _pad(query, width, -query.shape[1] % heads)
-    queries = queries.view(query.shape[0], heads, -1, width)
-    keys, values = (_pad(x, width).expand(-1, heads, -1, -1) for x in (key, value))
-    return queries, keys, values, None if mask is None else mask[:, None, None, :]
-
-
-def _fused(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, heads: int) -> Tensor:
-    if heads == 1 and mask is None and query.shape[2] == value.shape[2]:
-        q, k, v = (x.contiguous().unsqueeze(1) for x in (query, key, value))
-        return F.scaled_dot_product_attention(q, k, v, scale=1.0).squeeze(1)
-    queries, keys, values, keep = _split(query, key, value, mask, heads)
-    y = F.scaled_dot_product_attention(queries, keys, values, attn_mask=keep, scale=1.0)
-    return y.flatten(1, 2)[:, : query.shape[1], : value.shape[2]]
-
-
-def _heads(query: Tensor) -> int:
-    """In how many parts queries go through the fused kernel side by side.
-
-    Its gradient on a CPU gives each graph and part one thread. Each part has gradients of all keys
-    and values, which are added up, so that there are ``HEADS`` of them at most.
-    """
-    threads = torch.get_num_threads() // max(query.shape[0], 1)
-    return max(1, min(threads, HEADS, query.shape[1]))
-
-
-def _additive(keep: Tensor | None, queries: Tensor) -> Tensor | None:
-    if keep is None:
-        return None
-    return torch.zeros_like(keep, dtype=queries.dtype).masked_fill(~keep, -torch.inf)
-
-
-def _flash(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensors:
-    """Output and log-sum-exps of torch's kernel for CPUs, without a graph for the backward pass."""
-    queries, keys, values, keep = _split(query, key, value, mask, _heads(query))
-    y, sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        queries, keys, values, 0.0, False, attn_mask=_additive(keep, queries), scale=1.0
-    )
-    count = query.shape[1]
-    y = y.reshape(query.shape[0], -1, y.shape[3])[:, :count, : value.shape[2]]
-    return y, sums.flatten(1)[:, :count]
-
-
-def _flash_gradients(
-    grads: Sequence[Tensor | None], tensors: Tensors, outputs: Tensors
-) -> Sequence[Tensor | None] | None:
-    """Those of torch's kernel, which knows none of the log-sum-exps."""
-    grad, of_sums = grads
-    if grad is None or of_sums is not None:
-        return None
-    query, key, value, *mask = tensors
-    y, sums = outputs
-    heads = _heads(query)
-    queries, keys, values, keep = _split(query, key, value, mask[0] if mask else None, heads)
-    width, rows = queries.shape[3], -query.shape[1] % heads
-
-    def parts(x: Tensor) -> Tensor:
-        return _pad(x, width, rows).view(queries.shape)
-
-    sums = F.pad(sums, (0, rows)).view(queries.shape[:3])
-    of_query, of_key, of_value = (
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-            parts(grad), queries, keys, values, parts(y), sums, 0.0, False,
-            attn_mask=_additive(keep, queries), scale=1.0,
-        )
-    )  # fmt: skip
-    of_query = of_query.reshape(query.shape[0], -1, width)[:, : query.shape[1], : query.shape[2]]
-    of_key, of_value = of_key.sum(1)[..., : key.shape[2]], of_value.sum(1)[..., : value.shape[2]]
-    return of_query, of_key, of_value, *(None for _ in mask)

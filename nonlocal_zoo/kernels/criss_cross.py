@@ -29,13 +29,17 @@ def criss_cross_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         (B, H, W, C).
     """
     batch, height, width, _ = query.shape
-    if batch * height * width * (height + width) <= scores_in_cache(query):
+    compiled = torch.compiler.is_compiling()
+    if not compiled and batch * height * width * (height + width) <= scores_in_cache(query):
         return _naive(query, key, value)
     y_row, row = _along_rows(_attention, query, key, value)
     if height == 1:  # a sequence: each node is all of its column
         return y_row
     turned = (x.transpose(1, 2) for x in (query, key, value))
-    y_column, column = (x.transpose(1, 2) for x in _along_rows(_attention_to_others, *turned))
+    y_column, column = _along_rows(_attention_to_others, *turned)
+    y_column, column = y_column.transpose(1, 2), column.transpose(1, 2)
+    if compiled:  # inductor writes over what a transposed view still reads: docs/errata.md
+        y_column, column = y_column.contiguous(), column.contiguous()
     return torch.lerp(y_column, y_row, (row - column).sigmoid())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..registry import choose
@@ -106,8 +105,9 @@ class GroupedLinear(nn.Module):
                 nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        y = F.conv1d(x.transpose(1, 2), self.weight.unsqueeze(2), self.bias, groups=self.groups)
-        return _finish(self, y.transpose(1, 2), mask)
+        x, weight = x.unflatten(2, (self.groups, -1)), self.weight.unflatten(0, (self.groups, -1))
+        y = torch.einsum("bngi,goi->bngo", x, weight).flatten(2)
+        return _finish(self, y if self.bias is None else y + self.bias, mask)
 
     def matrix(self) -> Tensor:
         """W as a (C', C) matrix."""

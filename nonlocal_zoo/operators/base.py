@@ -78,7 +78,8 @@ class GraphOperator(ABC):
     def matmul(self, rhs: Tensor) -> Tensor:
         """A rhs: (B, M, C) -> (B, N, C), in the wider of the two dtypes.
 
-        float16 is multiplied, and returned, in float32: a sum over N nodes leaves its range soon.
+        float16 is multiplied, and returned, in float32, since a sum over N nodes leaves its range
+        soon; but where each row of A takes an average, which stays in the range of ``rhs``.
 
         Raises:
             ValueError: ``rhs`` is not (B, M, C).
@@ -88,12 +89,17 @@ class GraphOperator(ABC):
                 f"right-hand side has shape {tuple(rhs.shape)}; allowed: "
                 f"({self.shape[0]}, {self.shape[2]}, C)"
             )
-        if rhs.dtype != self.dtype or rhs.dtype == torch.float16:
-            dtype = torch.promote_types(self.dtype, rhs.dtype)
-            rhs = rhs.to(torch.float32 if dtype == torch.float16 else dtype)
+        rhs = self._widen(rhs)
         if autocasts(rhs.device.type):
             return self._without_autocast(rhs)
         return self._matmul(rhs)
+
+    def _widen(self, rhs: Tensor) -> Tensor:
+        """``rhs`` in the dtype of the product."""
+        if rhs.dtype == self.dtype and (self.averages or rhs.dtype != torch.float16):
+            return rhs
+        dtype = torch.promote_types(self.dtype, rhs.dtype)
+        return rhs.to(torch.float32 if dtype == torch.float16 and not self.averages else dtype)
 
     @without_autocast
     def _without_autocast(self, rhs: Tensor) -> Tensor:
@@ -214,6 +220,11 @@ class GraphOperator(ABC):
         return self.transpose().matmul(chosen.expand(batch, -1, -1)).mT
 
     @property
+    def averages(self) -> bool:
+        """Whether A rhs holds averages of ``rhs``, so that it stays in the range of its dtype."""
+        return self.row_stochastic and self.nonnegative
+
+    @property
     def square(self) -> bool:
         """Whether rows and columns are the same nodes, so that A^2 and I + A have a meaning."""
         return self.shape[1] == self.shape[2]
@@ -247,11 +258,19 @@ class Sum(GraphOperator):
             symmetric, nonnegative = symmetric and term.symmetric, nonnegative and term.nonnegative
         super().__init__(first.shape, dtype, first.device, symmetric, nonnegative)
 
+    @property
+    def averages(self) -> bool:
+        return all(term.averages for term in self.terms)  # there are few of them
+
+    def _widen(self, rhs: Tensor) -> Tensor:
+        """Each term does so itself: a softmax in half precision beside a term in float32."""
+        return rhs
+
     def _matmul(self, rhs: Tensor) -> Tensor:
         first, *others = self.terms
-        result = first._matmul(rhs)
+        result = first._matmul(first._widen(rhs))
         for term in others:
-            result = result + term._matmul(rhs)
+            result = result + term._matmul(term._widen(rhs))
         return result
 
     def transpose(self) -> GraphOperator:

@@ -20,7 +20,7 @@ class LowRank(GraphOperator):
         left: L.
         right: R.
         core: K; None means the identity (r = s).
-        symmetric, nonnegative, bounded: what the caller knows of A.
+        symmetric, nonnegative, bounded, row_stochastic: what the caller knows of A.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class LowRank(GraphOperator):
         symmetric: bool = False,
         nonnegative: bool = False,
         bounded: bool = False,
+        row_stochastic: bool = False,
     ) -> None:
         ranks = (right.shape[2],) * 2 if core is None else tuple(core.shape[1:])
         if left.shape[0] != right.shape[0] or (left.shape[2], right.shape[2]) != ranks:
@@ -39,7 +40,8 @@ class LowRank(GraphOperator):
                 f"and right {tuple(right.shape)} do not chain to L K R'"
             )
         shape = (*left.shape[:2], right.shape[1])
-        super().__init__(shape, left.dtype, left.device, symmetric, nonnegative, bounded)
+        known = symmetric, nonnegative, bounded, row_stochastic
+        super().__init__(shape, left.dtype, left.device, *known)
         self.left, self.core, self.right = left, core, right
 
     def _matmul(self, rhs: Tensor) -> Tensor:

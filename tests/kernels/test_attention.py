@@ -13,15 +13,9 @@ from kernel_checks import (
 )
 
 from nonlocal_zoo.kernels import attention, in_blocks, rows_at_once, scores_at_once
-from nonlocal_zoo.kernels.attention import (
-    _blocks_win,
-    _flash,
-    _flash_gradients,
-    _heads,
-    _naive_wins,
-    _rows_and_sums,
-)
+from nonlocal_zoo.kernels.attention import _blocks_win, _naive_wins, _rows_and_sums
 from nonlocal_zoo.kernels.blockwise import Plan
+from nonlocal_zoo.kernels.flash_cpu import _heads, flash, flash_gradients
 from nonlocal_zoo.testing import assert_near, assert_no_square, largest_allocation
 
 # of torch, where vmap meets its kernel
@@ -211,7 +205,7 @@ def test_queries_side_by_side(batch, nodes, parts, masked, monkeypatch):
 def test_gradients_of_the_log_sum_exps(use):
     """Torch's kernel has none: where they are asked for, blocks give them."""
     inputs, _ = draw((2, 7, 5), (3, 4), False)
-    plan = Plan(_rows_and_sums, 2, 1, (False, False), fast=_flash, fast_gradients=_flash_gradients)
+    plan = Plan(_rows_and_sums, 2, 1, (False, False), fast=flash, fast_gradients=flash_gradients)
 
     def naive(query, key, value):
         scores = query @ key.mT
