@@ -55,12 +55,13 @@ audit: $(READY)
 	$(BIN)/pip-audit --disable-pip --no-deps -r .venv/frozen.txt
 
 # What is made from the registry and the tests: config files, the table in README.md, the errata,
-# what can be compiled and exported.
+# what can be compiled and exported, and what runs on a GPU.
 generate: $(READY)
 	$(BIN)/python tools/make_configs.py
 	$(BIN)/python tools/make_readme.py
 	$(BIN)/python tools/make_errata.py
 	$(BIN)/python tools/make_deployment.py
+	$(BIN)/python tools/make_devices.py
 
 # yapf, which mmengine imports, writes a cache of its grammar; two processes at their first import
 # would read it half written.

@@ -26,13 +26,12 @@ HEADER = """# Outside of Python
 One graph for all heights and widths from 2 on, traced at one size and compared with eager at two
 others. A "no" has a proof as well: where it begins to work, the proof fails. `make test` proves
 torch.compile (aot_eager) and torch.export of every block, every "no" of ONNX and some more.
-`python tools/make_deployment.py` proves every cell and then writes this page. The page as it stands
-was written from the same table without that run: its inductor and ONNX cells were proven one by one
-while the code still changed, not all of them on this code.
+`python tools/make_deployment.py` proves every cell and then writes this page.
 
-Before you train under inductor, compare gradients with eager on your own shapes: torch 2.13's gives
-the right output and a wrong gradient of the input for `cc` and `ema`, in silence. The cause is not
-known; with earlier code it was `latentgnn_3` and `latentgnn_mixture` instead, off by up to 0.6.
+torch 2.13's inductor gives wrong gradients in silence for some graphs: three that our blocks had
+are in errata.md, and are written in another way here. `make test` compares every block with eager
+at batch size 1, where two of them showed; `make trust` at four shapes, each with a graph of its
+own and with one for any size. If you change a block, run these.
 
 ```python
 import torch

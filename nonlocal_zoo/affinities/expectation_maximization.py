@@ -75,14 +75,15 @@ class ExpectationMaximization(Affinity):
         start = self.started if repeated else self.bases
         # Backward reads a copy. In the layout of the buffer inductor would drop it, and backward
         # would read the bases of the next pass: docs/errata.md.
-        copy = start.to(x.dtype).mT.clone(memory_format=torch.contiguous_format).mT
+        copy = start.to(x.dtype).t().clone(memory_format=torch.contiguous_format).t()
         bases = copy.expand(x.shape[0], -1, -1)
         for _ in range(self.rounds - 1):
             bases = unit_length(self._round(x, bases, signal)[2], dim=1)
         shares, sums, means = self._round(x, bases, signal)
         if self.training and not repeated:
             self._remember(copy, unit_length(means.detach(), dim=1))
-        core = inverse_length(means, dim=1) / sums * torch.eye(sums.shape[2]).to(sums)
+        eye = torch.eye(sums.shape[2], dtype=sums.dtype, device=sums.device)
+        core = inverse_length(means, dim=1) / sums * eye
         return LowRank(shares, shares, core, symmetric=True, nonnegative=True)
 
     @staticmethod

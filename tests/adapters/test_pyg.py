@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from gpu_stand_in import StandIn
 from tables import BLOCK_OVERRIDES
 
 pytest.importorskip("torch_geometric")
@@ -156,3 +157,19 @@ def test_refusals():
     refuses(ValueError, lambda: layer(x, edge_index=edge[0]), "(2, E)")
     refuses(ValueError, lambda: make(OWN_GRAPH[0])(x), "pos=None")
     refuses(ValueError, lambda: make(OWN_GRAPH[1])(x), "edges=None")
+
+
+@pytest.mark.parametrize("name", ["nl", "snl", "latentgnn", "gc"])
+@pytest.mark.parametrize("sizes", [(4, 4, 4), (5, 2, 4)], ids=str)
+def test_what_a_gpu_would_be_waited_for(name, sizes):
+    """How many graphs there are and how long they are; with padding, once for each batch norm."""
+    layer = make(dict(name=name, inner_channels=4)).train()
+    norms = sum(isinstance(m, torch.nn.BatchNorm1d) for m in layer.modules())
+    batch = Batch.from_data_list([cloud(n) for n in sizes])
+    with StandIn() as gpu:
+        tensors = (gpu.tensor(t) for t in (batch.x, batch.pos, batch.batch, batch.edge_index))
+        y = gpu.block(layer)(*tensors)
+        y.sum().backward()
+    padded = norms if len(set(sizes)) > 1 else 0
+    assert len(gpu.waits) == 2 + padded and not gpu.copies
+    assert_near(y.inner, copy.deepcopy(layer)(batch.x, batch.pos, batch.batch), 1e-5)

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 import nonlocal_zoo as nlz
 from nonlocal_zoo.affinities import Affinity
+from nonlocal_zoo.kernels import scores_at_once
 from nonlocal_zoo.testing import assert_near
 
 every_block = pytest.mark.parametrize("name", nlz.list_blocks())
@@ -141,23 +142,26 @@ def test_data_parallel_replica(name, more, training, monkeypatch):
     assert_near(replica(x), block(x), 1e-5)
 
 
-# A pass of ema in training mode moves its bases, so that a second one starts from others.
-@pytest.mark.parametrize("name", [name for name in nlz.list_blocks() if name != "ema"])
+@every_block
 @pytest.mark.parametrize("reentrant", [False, True])
-def test_activation_checkpointing(name, reentrant):
-    """As mm's residual blocks do with ``with_cp``: then something in place. Gradients agree."""
+@pytest.mark.parametrize("scores", [2**22, 256])
+def test_activation_checkpointing(name, reentrant, scores):
+    """As mm's residual blocks do with ``with_cp``: then something in place. Gradients agree, also
+    where sums go in blocks of rows, and what a block remembers moves once."""
     block, results = make(name).train(), []
     state, x = copy.deepcopy(block.state_dict()), image().requires_grad_()
-    for wrapped in (False, True):
-        block.load_state_dict(state)
-        block.zero_grad()
-        x.grad = None
-        if wrapped:
-            y = checkpoint(lambda t: block(t).add_(t), x, use_reentrant=reentrant)
-        else:
-            y = block(x) + x
-        torch.relu_(y).sum().backward()
-        results.append([x.grad, *(p.grad for p in block.parameters())])
+    with scores_at_once(scores):
+        for wrapped in (False, True):
+            block.load_state_dict(state)
+            block.zero_grad()
+            x.grad = None
+            if wrapped:
+                y = checkpoint(lambda t: block(t).add_(t), x, use_reentrant=reentrant)
+            else:
+                y = block(x) + x
+            torch.relu_(y).sum().backward()
+            bases = [b.clone() for key, b in block.named_buffers() if key.endswith("bases")]
+            results.append([x.grad, *(p.grad for p in block.parameters()), *bases])
     for plain, again in zip(*results, strict=True):
         assert_near(again, plain, 1e-4)
 

@@ -6,9 +6,9 @@ from torch.nn.functional import scaled_dot_product_attention as attention
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from nonlocal_zoo import build_block
+from nonlocal_zoo import build_block, operators
 from nonlocal_zoo.blocks.cost import block_cost
-from nonlocal_zoo.kernels import scores_at_once
+from nonlocal_zoo.kernels import criss_cross, scores_at_once
 from nonlocal_zoo.layers import apply_norm
 from nonlocal_zoo.operators import Softmax
 from nonlocal_zoo.testing import assert_near
@@ -123,3 +123,79 @@ def test_batch_norm_of_one_image():
     assert torch.allclose(of(nodes, gradient.contiguous()), right)
     assert torch.allclose(of(image, gradient.contiguous().unflatten(2, (3, 5))), right)
     assert not torch.allclose(of(image, gradient.unflatten(2, (3, 5))), right)
+
+
+def compiled_gradient(function, x, *others):
+    """Of the sum of squares, by x: eager's, and that of torch.compile's default backend."""
+    torch.compiler.reset()
+    found = []
+    for call in (function, torch.compile(function, fullgraph=True, dynamic=False)):
+        leaf = x.clone().requires_grad_()
+        state = [other.clone() for other in others]
+        found.append(torch.autograd.grad(call(leaf, *state).square().sum(), leaf)[0])
+    return found
+
+
+def test_inductor_drops_a_copy(monkeypatch, tmp_path):
+    """torch 2.13, torch.compile(backend="inductor"), a buffer that is copied, read and then changed
+    | the copy is dropped, and backward reads the changed buffer: a wrong gradient, in silence
+    | ema copies its bases in another memory layout, and that copy stays
+    """
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    x, buffer = torch.randn(5, 8).double(), torch.randn(8, 4).double()
+
+    def function(x, buffer, copy):
+        y = x @ copy(buffer)
+        with torch.no_grad():
+            buffer.mul_(0.5)
+        return y
+
+    eager, wrong = compiled_gradient(lambda x, b: function(x, b, torch.clone), x, buffer)
+    assert (eager - wrong).norm() > 0.1 * eager.norm()
+    layout = lambda b: b.mT.clone(memory_format=torch.contiguous_format).mT  # noqa: E731
+    assert_near(*compiled_gradient(lambda x, b: function(x, b, layout), x, buffer))
+
+
+def test_inductor_and_a_grouped_convolution(monkeypatch, tmp_path):
+    """torch 2.13, torch.compile(backend="inductor") on CPU, one image: rows of unit length between
+    a batch norm and a grouped convolution
+    | wrong gradients, in silence; right with torch._inductor.config.cpp.simdlen = 1
+    | GroupedLinear is an einsum
+    """
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    x, weight = torch.randn(1, 30, 32).double(), torch.randn(16, 4, 1).double()
+    norm = nn.BatchNorm1d(32).double()
+
+    def unit(x):
+        y = norm(x.flatten(0, 1)).view(x.shape)
+        squares = y.square().sum(2, keepdim=True)
+        return y * torch.where(squares <= 1e-24, 1, squares).rsqrt()
+
+    def convolution(x):
+        return nn.functional.conv1d(unit(x).mT, weight, groups=8).mT.sin()
+
+    def einsum(x):
+        rows, blocks = unit(x).unflatten(2, (8, 4)), weight.squeeze(2).unflatten(0, (8, 2))
+        return torch.einsum("bngi,goi->bngo", rows, blocks).flatten(2).sin()
+
+    eager, wrong = compiled_gradient(convolution, x)
+    assert (eager - wrong).norm() > 0.01 * eager.norm()
+    right, found = compiled_gradient(einsum, x)
+    assert_near(right, eager)
+    assert_near(found, eager)
+
+
+def test_inductor_writes_over_a_softmax(monkeypatch, tmp_path):
+    """torch 2.13, torch.compile(backend="inductor") on CPU, one image: criss-cross attention as one
+    softmax over rows and columns side by side
+    | wrong gradients, in silence
+    | cc is compiled as two attentions, along rows and along columns, whose sums are contiguous
+    """
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    block = build_block("cc", 32).double()
+    nn.init.constant_(block.units[0].gamma, 1.0)
+    x = torch.randn(1, 32, 6, 5).double()
+    assert_near(*compiled_gradient(block, x))
+    monkeypatch.setattr(operators.criss_cross, "criss_cross_attention", criss_cross._naive)
+    eager, wrong = compiled_gradient(block, x)
+    assert (eager - wrong).norm() > 0.01 * eager.norm()

@@ -119,7 +119,6 @@ def check_onnx(make: Callable[[], nn.Module]) -> None:
         assert_near(torch.from_numpy(y), block(x), 1e-4, str(shape))
 
 
-MISCOMPILED = "torch 2.13 gives the right output and a wrong gradient of the input"
 WAYS = {
     "torch.compile": check_compile,
     "its inductor": partial(check_compile, backend="inductor", tolerance=1e-8),
@@ -128,8 +127,6 @@ WAYS = {
 }
 # (case, way): (what the error says, why)
 REFUSED: dict[tuple[str, str], tuple[str, str]] = {
-    ("cc", "its inductor"): ("result 1: relative error", MISCOMPILED),
-    ("ema", "its inductor"): ("result 1: relative error", MISCOMPILED),
     ("nl_concat", "ONNX"): ("aten.searchsorted", "ONNX cannot search in sorted values"),
     ("snl with arma", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
     ("snl with cayley", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
