@@ -9,13 +9,14 @@ kernels, or in blocks of queries where these refuse the inputs or would have to 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..precision import without_autocast
 from ..tracing import traced
 from . import blockwise
 from .blockwise import Plan, Tensors, in_blocks, rows_at_once
-from .flash_cpu import flash, flash_gradients, padded_flash
+from .flash_cpu import flash, flash_gradients, split
 from .fused_cuda import fused
 
 # The streaming kernel of a CPU pads keys and values to the wider of the two. Blocks of queries won
@@ -50,16 +51,26 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = N
 
 def _on_cpu(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     if traced():
-        return padded_flash(query, key, value, mask)
+        return _padded_flash(query, key, value, mask)
     if _naive_wins(query, key, value):
         return _weights(query, key, mask) @ value
     if _blocks_win(query, key, value):
         return _in_blocks(query, key, value, mask)
     if not _needs_gradient(query, key, value):
-        return padded_flash(query, key, value, mask)
+        return _padded_flash(query, key, value, mask)
     at_once = rows_at_once(query.shape[0], key.shape[1])
     plan = Plan(_rows_and_sums, at_once, 1, (False, False), flash, flash_gradients)
     return in_blocks(plan, query, key, value, *_present(mask))[0]
+
+
+def _padded_flash(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention, with the gradient that torch's kernel has: the first."""
+    if mask is None and query.shape[2] == value.shape[2]:
+        q, k, v = (x.contiguous().unsqueeze(1) for x in (query, key, value))
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0).squeeze(1)
+    queries, keys, values, keep = split(query, key, value, mask, 1)
+    y = F.scaled_dot_product_attention(queries, keys, values, attn_mask=keep, scale=1.0)
+    return y.flatten(1, 2)[..., : value.shape[2]]
 
 
 def _in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:

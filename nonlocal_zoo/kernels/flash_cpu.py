@@ -19,19 +19,9 @@ from .blockwise import Tensors
 HEADS = 8  # parts of the queries of one graph, at most
 
 
-def padded_flash(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention, with the gradient that torch's kernel has: the first."""
-    if mask is None and query.shape[2] == value.shape[2]:
-        q, k, v = (x.contiguous().unsqueeze(1) for x in (query, key, value))
-        return F.scaled_dot_product_attention(q, k, v, scale=1.0).squeeze(1)
-    queries, keys, values, keep = _split(query, key, value, mask, 1)
-    y = F.scaled_dot_product_attention(queries, keys, values, attn_mask=keep, scale=1.0)
-    return y.flatten(1, 2)[..., : value.shape[2]]
-
-
 def flash(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensors:
     """Output and log-sum-exps (B, N), without a graph for the backward pass."""
-    queries, keys, values, keep = _split(query, key, value, mask, _heads(query))
+    queries, keys, values, keep = split(query, key, value, mask, _heads(query))
     y, sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         queries, keys, values, 0.0, False, attn_mask=_additive(keep, queries), scale=1.0
     )
@@ -50,7 +40,7 @@ def flash_gradients(
     query, key, value, *mask = tensors
     y, sums = outputs
     heads = _heads(query)
-    queries, keys, values, keep = _split(query, key, value, mask[0] if mask else None, heads)
+    queries, keys, values, keep = split(query, key, value, mask[0] if mask else None, heads)
     width, rows = queries.shape[3], -query.shape[1] % heads
 
     def parts(x: Tensor) -> Tensor:
@@ -75,7 +65,7 @@ def _pad(x: Tensor, width: int, rows: int = 0) -> Tensor:
     return x.contiguous().unsqueeze(1)
 
 
-def _split(
+def split(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, heads: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """What the kernel takes, with the queries in ``heads`` parts side by side."""

@@ -89,15 +89,14 @@ class GraphOperator(ABC):
                 f"right-hand side has shape {tuple(rhs.shape)}; allowed: "
                 f"({self.shape[0]}, {self.shape[2]}, C)"
             )
-        rhs = self._widen(rhs)
+        if rhs.dtype != self.dtype or rhs.dtype == torch.float16:
+            rhs = self._widen(rhs)
         if autocasts(rhs.device.type):
             return self._without_autocast(rhs)
         return self._matmul(rhs)
 
     def _widen(self, rhs: Tensor) -> Tensor:
         """``rhs`` in the dtype of the product."""
-        if rhs.dtype == self.dtype and (self.averages or rhs.dtype != torch.float16):
-            return rhs
         dtype = torch.promote_types(self.dtype, rhs.dtype)
         return rhs.to(torch.float32 if dtype == torch.float16 and not self.averages else dtype)
 
@@ -267,10 +266,12 @@ class Sum(GraphOperator):
         return rhs
 
     def _matmul(self, rhs: Tensor) -> Tensor:
-        first, *others = self.terms
-        result = first._matmul(first._widen(rhs))
-        for term in others:
-            result = result + term._matmul(term._widen(rhs))
+        every = [rhs] * len(self.terms)
+        if rhs.dtype != self.dtype or rhs.dtype == torch.float16:
+            every = [term._widen(rhs) for term in self.terms]
+        result = self.terms[0]._matmul(every[0])
+        for term, own in zip(self.terms[1:], every[1:], strict=True):
+            result = result + term._matmul(own)
         return result
 
     def transpose(self) -> GraphOperator:
