@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..precision import without_autocast
+from ..precision import cast, widen_float16, without_autocast
 from ..tracing import traced
 from . import blockwise
 from .blockwise import Plan, Tensors, in_blocks, rows_at_once
@@ -112,12 +112,13 @@ def _needs_gradient(*tensors: Tensor) -> bool:
 
 
 def _scores(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
-    scores = query @ key.transpose(1, 2)
+    """In float32 for float16, whose range they leave; so do torch's kernels."""
+    scores = widen_float16(query) @ widen_float16(key).transpose(1, 2)
     return scores if mask is None else scores.masked_fill(~mask.unsqueeze(1), -torch.inf)
 
 
 def _weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
-    return _scores(query, key, mask).softmax(2)
+    return cast(_scores(query, key, mask).softmax(2), query.dtype)
 
 
 def _rows(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensors:
@@ -128,4 +129,4 @@ def _rows_and_sums(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 ) -> Tensors:
     scores = _scores(query, key, mask)
-    return scores.softmax(2) @ value, scores.logsumexp(2)
+    return cast(scores.softmax(2), value.dtype) @ value, scores.logsumexp(2)
