@@ -95,12 +95,12 @@ def test_versions_below_the_fault_are_fine():
          "OpenMMLab's own (mmengine 0.10.7) and the maintained forks (onedl-mmcv 2.3.6)"),
     ],
 )  # fmt: skip
-def test_which_stack(versions, words, monkeypatch):
-    monkeypatch.setattr(doctor, "found_versions", lambda: found(**versions))
-    assert f"\nmm stack: {words}" in doctor.report()
+def test_which_stack(versions, words):
+    assert doctor.stack_line(found(**versions)).startswith(words)
 
 
 def test_doctor(capsys):
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert all(package in out for package in doctor.PACKAGES) and "known traps apply" in out
+    assert f"mm stack: {doctor.stack_line(doctor.found_versions())}\n" in out
