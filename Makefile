@@ -6,7 +6,7 @@ SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 # Small networks are faster on one thread than on two.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test trust soak lowest audit test-compiled generate clean
+.PHONY: demo test trust soak matrix audit test-compiled generate clean
 
 demo: $(READY)
 	$(BIN)/python tools/demo.py
@@ -15,6 +15,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/python -m pytest -n 2
+	$(PYTHON) tools/matrix.py core-3.13
 
 # The detection tests on mmcv's compiled ops, in an environment over the first one: its own mmcv
 # hides the mmcv-lite there. A wheel is taken from PIP_FIND_LINKS; without one pip compiles, which
@@ -38,15 +39,11 @@ trust: $(READY)
 soak: $(READY)
 	$(BIN)/python tools/soak.py
 
-# The lowest versions that setup.cfg allows, in an environment of their own, and the tests of what
-# touches them. On Linux pip gets a torch with CUDA here: 5 GB.
-lowest:
-	$(PYTHON) -m venv .venv-lowest
-	$(PYTHON) tools/lowest.py > .venv-lowest/constraints.txt
-	.venv-lowest/bin/pip install -q -c .venv-lowest/constraints.txt -e '.[seg,det,pyg,compare,convert]' \
-	    pytest 'hypothesis>=6.170' 'setuptools<81'
-	.venv-lowest/bin/python -m pytest tests/test_registry.py tests/blocks/test_build.py \
-	    tests/blocks/test_edges.py tests/references tests/engine tests/adapters
+# Every Python and the versions that setup.cfg allows, each in an environment of its own under
+# .venv-matrix: `make matrix`, or some of it, `make matrix ROWS="lowest onedl"`. What the rows are:
+# tools/matrix.py. Python 3.11 with what constraints.txt says is `make test`.
+matrix:
+	$(PYTHON) tools/matrix.py --remove $(ROWS)
 
 # Known vulnerabilities in the versions that are installed; asks pypi.org.
 audit: $(READY)
@@ -72,4 +69,4 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-compiled .venv-lowest work_dirs runs
+	rm -rf .venv .venv-compiled .venv-matrix work_dirs runs

@@ -8,25 +8,31 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
+OPENMMLAB = ("mmengine", "mmcv", "mmcv-lite", "mmsegmentation", "mmdet")
+FORKS = ("onedl-mmengine", "onedl-mmcv", "onedl-mmsegmentation", "onedl-mmdetection")
 PACKAGES = (
     "nonlocal_zoo",
     "torch",
     "numpy",
     "setuptools",
-    "mmengine",
-    "mmcv",
-    "mmcv-lite",
-    "mmsegmentation",
-    "mmdet",
+    *OPENMMLAB,
+    *FORKS,
     "ftfy",
     "regex",
     "torchvision",
     "torch-geometric",
     "pyg-lib",
-    "onedl-mmengine",
-    "onedl-mmcv",
 )
 CONSTRAINED = "-c constraints.txt"
+# How mmcv gets its compiled ops: built where torch is seen.
+BUILD_TOOLS = "pip install 'setuptools<81' wheel ninja"
+BUILD = 'CFLAGS="-O1 -g0" MMCV_WITH_OPS=1 MAX_JOBS=2 pip install --no-build-isolation'
+COMPILE = {
+    "mmcv-lite": f"pip uninstall -y mmcv-lite && {BUILD_TOOLS} && "
+    f"{BUILD} --no-binary mmcv mmcv==2.1.0",
+    "onedl-mmcv": f"{BUILD_TOOLS} && "
+    f"{BUILD} --no-deps --force-reinstall --no-cache-dir onedl-mmcv==2.3.6",
+}
 Found = dict[str, str | None]
 
 
@@ -39,6 +45,18 @@ def found_versions() -> Found:
         except PackageNotFoundError:
             versions[package] = None
     return versions
+
+
+def stacks(found: Found) -> dict[str, list[str]]:
+    """Which of the two stacks with one set of import names is installed: extra to its packages."""
+    kinds = {"seg": OPENMMLAB, "onedl": FORKS}
+    installed = {extra: [p for p in names if found[p]] for extra, names in kinds.items()}
+    return {extra: packages for extra, packages in installed.items() if packages}
+
+
+def compile_command(found: Found) -> str:
+    """What gives the installed mmcv its compiled ops."""
+    return COMPILE["onedl-mmcv" if "onedl" in stacks(found) else "mmcv-lite"]
 
 
 def _at_least(found: Found, package: str, *least: int) -> bool:
@@ -54,6 +72,10 @@ class Trap(NamedTuple):
     fix: str
 
 
+HANDLED = (
+    "handled: import nonlocal_zoo.adapters.mm before mmseg (custom_imports in our configs). "
+    "nms and roi_align run in plain torch; for the others:"
+)
 TRAPS = (
     Trap(
         lambda f: bool(f["mmcv"] and f["mmcv-lite"]),
@@ -68,10 +90,12 @@ TRAPS = (
     Trap(
         lambda f: bool(f["mmcv-lite"]) and importlib.util.find_spec("mmcv._ext") is None,
         "mmcv-lite has no compiled ops, and mmseg fails to import without mmcv._ext",
-        "handled: import nonlocal_zoo.adapters.mm before mmseg (custom_imports in our configs). "
-        "nms and roi_align run in plain torch; for the others: "
-        "pip install 'setuptools<81' wheel ninja && CFLAGS='-O1 -g0' "
-        "MMCV_WITH_OPS=1 pip install --no-build-isolation mmcv==2.1.0",
+        f"{HANDLED} {COMPILE['mmcv-lite']}",
+    ),
+    Trap(
+        lambda f: bool(f["onedl-mmcv"]) and importlib.util.find_spec("mmcv._ext") is None,
+        "onedl-mmcv was built without torch in sight and has no compiled ops, which mmdet imports",
+        f"{HANDLED} {COMPILE['onedl-mmcv']}",
     ),
     Trap(
         lambda f: bool(f["mmsegmentation"]) and not (f["ftfy"] and f["regex"]),
@@ -89,7 +113,7 @@ TRAPS = (
         "handled: the hooks of configs/_base_/runtimes/ write plain tensors",
     ),
     Trap(
-        lambda f: f["mmsegmentation"] == "1.2.2",
+        lambda f: f["mmsegmentation"] == "1.2.2" or f["onedl-mmsegmentation"] == "1.4.2",
         "mmseg's Bottleneck.forward_plugin keeps only the last of several plugins at a position",
         "handled: nonlocal_zoo.adapters.mm chains them",
     ),
@@ -100,12 +124,11 @@ TRAPS = (
         "pip uninstall -y torchvision; nothing here needs it",
     ),
     Trap(
-        lambda f: (
-            bool(f["onedl-mmengine"] and f["mmengine"])
-            or bool(f["onedl-mmcv"] and (f["mmcv"] or f["mmcv-lite"]))
-        ),
-        "onedl-* forks share their import names with the mm packages",
-        "keep one stack: pip uninstall -y onedl-mmengine onedl-mmcv",
+        lambda f: len(stacks(f)) > 1,
+        "onedl-* forks and the mm packages share their import names: each overwrote files of the "
+        "other",
+        f"pip uninstall -y {' '.join(OPENMMLAB + FORKS)} && pip install {CONSTRAINED} "
+        "'nonlocal_zoo[seg]', or [onedl]",
     ),
     Trap(
         lambda f: bool(f["torch-geometric"]) and not f["pyg-lib"],
@@ -115,15 +138,25 @@ TRAPS = (
 )
 
 
+def stack_line(found: Found) -> str:
+    """Which mm stack is installed, in words."""
+    kinds = {"seg": "OpenMMLab's own", "onedl": "the maintained forks"}
+    said = [
+        f"{kinds[extra]} ({', '.join(f'{p} {found[p]}' for p in packages)})"
+        for extra, packages in stacks(found).items()
+    ]
+    none = f"none; pip install {CONSTRAINED} 'nonlocal_zoo[seg]', or [onedl]: its maintained forks"
+    return " and ".join(said) or none
+
+
 def report() -> str:
     """Versions found, and each trap that applies with its fix."""
     found = found_versions()
-    lines = [f"{package:16s} {number or '-'}" for package, number in found.items()]
+    lines = [f"{package:20s} {number or '-'}" for package, number in found.items()]
+    lines += ["", f"mm stack: {stack_line(found)}"]
     applying = [trap for trap in TRAPS if trap.applies(found)]
     lines.append("")
     lines.append(f"{len(applying)} of {len(TRAPS)} known traps apply here")
     for trap in applying:
         lines += [f"- {trap.what}", f"  {trap.fix}"]
-    if not found["mmengine"]:
-        lines.append(f"mm adapters: pip install {CONSTRAINED} 'nonlocal_zoo[seg]'")
     return "\n".join(lines)

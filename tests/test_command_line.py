@@ -66,7 +66,9 @@ def found(**versions):
         (dict(mmengine="0.10.7", torch="2.13.0+cpu"), "cannot load its own checkpoints"),
         (dict(mmsegmentation="1.2.2"), "only the last of several plugins"),
         (dict(torch="2.13.0+cpu", torchvision="0.28.0"), "torchvision::nms"),
+        (dict(onedl_mmsegmentation="1.4.2"), "only the last of several plugins"),
         (dict(mmengine="0.10.7", onedl_mmengine="0.10.12"), "onedl-*"),
+        (dict(mmdet="3.3.0", onedl_mmdetection="3.5.1"), "onedl-*"),
         (dict(torch_geometric="2.8.1"), "fps, knn, radius"),
     ],
 )
@@ -82,7 +84,23 @@ def test_versions_below_the_fault_are_fine():
     assert not [t.what for t in doctor.TRAPS if t.applies(fine)]
 
 
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [
+        (dict(), "none; pip install"),
+        (dict(mmengine="0.10.7", mmcv_lite="2.1.0"),
+         "OpenMMLab's own (mmengine 0.10.7, mmcv-lite 2.1.0)"),
+        (dict(onedl_mmengine="0.10.12"), "the maintained forks (onedl-mmengine 0.10.12)"),
+        (dict(mmengine="0.10.7", onedl_mmcv="2.3.6"),
+         "OpenMMLab's own (mmengine 0.10.7) and the maintained forks (onedl-mmcv 2.3.6)"),
+    ],
+)  # fmt: skip
+def test_which_stack(versions, words):
+    assert doctor.stack_line(found(**versions)).startswith(words)
+
+
 def test_doctor(capsys):
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert all(package in out for package in doctor.PACKAGES) and "known traps apply" in out
+    assert f"mm stack: {doctor.stack_line(doctor.found_versions())}\n" in out

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import nonlocal_zoo.adapters.mm  # noqa: F401  (before mmseg, which needs its stand-in)
+pytest.importorskip("mmengine")
+pytest.importorskip("nonlocal_zoo.adapters.mm")  # before mmseg, which needs its stand-in
+pytest.importorskip("torch_geometric")
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

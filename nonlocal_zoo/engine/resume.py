@@ -64,17 +64,18 @@ class ExactResumeHook(Hook):
     """Makes a resumed run equal the uninterrupted one: on a CPU, bit for bit.
 
     - The states of Python's, numpy's and torch's generators are stored in each checkpoint and set
-      again. Loaders read from the start up to the iteration that is resumed (that is mmengine's
-      way too), so that their workers' generators are where they were; the states of this process
-      are set after that.
+      again. Before that the loader is read from the start up to the iteration that is resumed, so
+      that its workers' generators are where they were. (mmengine 0.10.7 reads it too;
+      onedl-mmengine moves the sampler alone, and random pictures would differ.)
     - A validation that was due at that iteration is run first: a checkpoint is written before it,
       and mmengine would skip it.
     - Validation draws from the generators (its loader's seed) when it is first run. Here they are
       set back after it: how often a run was validated changes nothing in training.
 
     Without it, or from a checkpoint without states, dropout and the like draw other numbers. Runs
-    by epochs get their states back, but the workers of a loader begin anew. In several processes
-    the states are those of the first one, and are not set: each begins with its seed.
+    by epochs get their states back, but the workers of a loader begin anew; so do those of a loop
+    with onedl-mmengine's ``fast_forward_on_resume``. In several processes the states are those of
+    the first one, and are not set: each begins with its seed.
     """
 
     def __init__(self) -> None:
@@ -98,11 +99,11 @@ class ExactResumeHook(Hook):
         if state is None or runner.world_size > 1:
             print_log("Resumed without the generators' states: random numbers differ from those "
                       "of an uninterrupted run", "current", level=30)  # fmt: skip
-        elif isinstance(loop, IterBasedTrainLoop):
-            set_random_state(state)  # of the validation below, which may write the best so far
-            loop.dataloader_iterator = _replayed(loop.dataloader_iterator, runner.iter, state)
         else:
-            set_random_state(state)
+            forward = getattr(loop, "fast_forward_on_resume", False)
+            if isinstance(loop, IterBasedTrainLoop) and not forward:
+                loop.dataloader_iterator = _Advanced(loop.dataloader_iterator, runner.iter)
+            set_random_state(state)  # of the validation below too, which may write the best so far
         if isinstance(loop, IterBasedTrainLoop) and _validation_due(runner):
             runner.val_loop.run()
 
@@ -116,12 +117,27 @@ class ExactResumeHook(Hook):
         self.training = None
 
 
-def _replayed(batches: Iterator, count: int, state: dict) -> Iterator:
-    """``batches``, with ``state`` set before the one after ``count``."""
-    for _ in range(count):
-        yield next(batches)
-    set_random_state(state)
-    yield from batches
+class _Advanced(Iterator):
+    """``batches`` without the first ``count``, which are read here and now.
+
+    The loop that it is given to passes over ``count`` batches again, mmengine 0.10.7 by ``next``
+    and onedl-mmengine by ``skip_iter``: neither takes any.
+    """
+
+    def __init__(self, batches: Iterator, count: int) -> None:
+        self.batches, self.passed_over = batches, count
+        for _ in range(count):
+            next(batches)
+
+    def __next__(self) -> Any:
+        if self.passed_over:
+            self.passed_over -= 1
+            return None
+        return next(self.batches)
+
+    def skip_iter(self, count: int) -> None:
+        """Passes over ``count``."""
+        self.passed_over -= count
 
 
 def _validation_due(runner: Runner) -> bool:

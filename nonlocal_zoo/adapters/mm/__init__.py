@@ -9,7 +9,7 @@ try:
     import mmengine  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"{error}. The mm adapters need the extra: pip install 'nonlocal_zoo[seg]'"
+        f"{error}. The mm adapters need an extra: pip install 'nonlocal_zoo[seg]', or [onedl]"
     ) from error
 
 from .ops import install

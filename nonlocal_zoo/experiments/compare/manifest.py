@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
+from ...doctor import FORKS, OPENMMLAB
 from .cell import Cell
 
-PACKAGES = ("nonlocal_zoo", "torch", "numpy", "scipy", "mmengine", "mmcv", "mmcv-lite",
-            "mmsegmentation", "mmdet", "submitit")  # fmt: skip
+PACKAGES = ("nonlocal_zoo", "torch", "numpy", "scipy", *OPENMMLAB, *FORKS, "submitit")
 
 
 def commit() -> str:

@@ -1,9 +1,10 @@
 """A stand-in for ``mmcv._ext``, the compiled half of mmcv that ``mmcv-lite`` leaves out.
 
-mmsegmentation 1.2.2 and mmdetection 3.3.0 import ``mmcv.ops`` unguarded (``mmseg/models/losses/
-focal_loss.py``, ``mmdet/structures/mask/structures.py``, ...), and ``mmcv.ops`` imports
-``mmcv._ext`` and asks it for each op by name. So without the compiled module nothing of theirs can
-be imported, although most models never call one of its ops.
+``onedl-mmcv`` leaves it out too, where it was built without torch in sight. mmsegmentation 1.2.2
+and mmdetection 3.3.0 import ``mmcv.ops`` unguarded (``mmseg/models/losses/focal_loss.py``,
+``mmdet/structures/mask/structures.py``, ...), and ``mmcv.ops`` imports ``mmcv._ext`` and asks it
+for each op by name. So without the compiled module nothing of theirs can be imported, although
+most models never call one of its ops.
 
 The ops of ``OPS`` are here in plain torch; every other one raises when it is called.
 """
@@ -14,21 +15,17 @@ from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from ....doctor import compile_command, found_versions
 from .nms import nms
 from .roi_align import roi_align_backward, roi_align_forward
 
 NAME = "mmcv._ext"
-INSTALL = (
-    "pip uninstall -y mmcv-lite && pip install 'setuptools<81' wheel ninja && "
-    'CFLAGS="-O1 -g0" MMCV_WITH_OPS=1 MAX_JOBS=2 '
-    "pip install --no-build-isolation --no-binary mmcv mmcv==2.1.0"
-)
 # In plain torch, for any device: what Mask R-CNN and its relatives call.
 OPS = (nms, roi_align_forward, roi_align_backward)
 
 
 class MissingOpError(RuntimeError):
-    """A compiled op of mmcv was called where only ``mmcv-lite`` is installed.
+    """A compiled op of mmcv was called where mmcv has none.
 
     Not an ImportError: mmseg guards some of its uses by ``except ImportError`` and would go on
     without a word.
@@ -47,8 +44,8 @@ class StandIn(ModuleType):
 
         def missing(*args: object, **kwargs: object) -> None:
             raise MissingOpError(
-                f"the op {op!r} needs the compiled mmcv, and only mmcv-lite is installed. "
-                f"Install it with: {INSTALL}"
+                f"the op {op!r} needs the compiled mmcv, and the one here has no compiled ops. "
+                f"Install it with: {compile_command(found_versions())}"
             )
 
         missing.__name__ = op
@@ -72,7 +69,8 @@ def install() -> ModuleType:
     for op in OPS:
         setattr(stand_in, op.__name__, op)
     # pkgutil.find_loader("mmcv._ext"), mmengine's test for a full mmcv, raises without a spec, and
-    # rightly says no to one without a loader.
+    # rightly says no to one without a loader. (onedl-mmengine takes the spec for a yes, and then
+    # imports classes of mmcv.ops, which can be.)
     stand_in.__spec__ = ModuleSpec(NAME, loader=None, origin=__file__)
     sys.modules[NAME] = stand_in
     return stand_in
