@@ -88,7 +88,7 @@ ROWS = {
     "core-3.13": Row("3.13", tested, "test", FAST),
     "lowest": Row("3.10", lowest, "seg,det,pyg,compare,convert,test", (*CORE, *HOSTS)),
     "newest": Row("3.12", newest_torch, "test", CORE),
-    "onedl": Row("3.11", tested, "onedl,pyg,compare,convert,test", STACK),
+    "onedl": Row("3.11", tested, "onedl,pyg,compare,convert,benchmark,test", STACK),
 }
 IN_FULL = [name for name in ROWS if name != "core-3.13"]  # which is a part of 3.13, for each change
 
