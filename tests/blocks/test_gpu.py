@@ -6,6 +6,7 @@ import pytest
 import torch
 from counts import count
 from gpu_stand_in import DTYPES, StandIn, pass_of, takes_efficient, takes_flash
+from packaging.version import Version
 from tables import BLOCK_OVERRIDES
 from torch.nn import functional as F
 
@@ -14,7 +15,13 @@ from nonlocal_zoo.functions.krylov import bicgstab, conjugate_gradients
 from nonlocal_zoo.kernels import fused_cuda
 from nonlocal_zoo.testing import assert_near, randomize_
 
-every_block = pytest.mark.parametrize("name", list_blocks())
+OLD = pytest.mark.skipif(
+    Version(torch.__version__).release < (2, 13),
+    reason="torch 2.6 makes the zeros of a sort's gradient where the stand-in does not see it",
+)
+every_block = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=OLD) if n == "nl_concat" else n for n in list_blocks()]
+)
 
 
 def make(name):
