@@ -68,15 +68,17 @@ class Compact(Affinity):
         else:  # 0^0 = 1: padded nodes would speak
             real = signal.mask.unsqueeze(-1).expand_as(pair[0]).to(theta.dtype)
             real = GroupNodes.nodes(real, self.groups)
-        theta, phi = (_powers(x, self.order, real) for x in (theta, phi))
-        p = torch.arange(self.order + 1, dtype=theta.dtype, device=theta.device)
-        series = (p * math.log(2 * self.gamma) - 2 * self.gamma - torch.lgamma(p + 1)).exp()
-        return GroupNodes(LowRank(theta, phi, series.diag().unsqueeze(0)), self.groups)
+        theta = _powers(theta, self.order, real)
+        phi = _powers(phi, self.order, real, 2 * self.gamma) * math.exp(-2 * self.gamma)
+        return GroupNodes(LowRank(theta, phi), self.groups)
 
 
-def _powers(x: Tensor, order: int, one: Tensor) -> Tensor:
-    """1, x, .. x^order of (B, N, 1), each power in one piece: (B, N, order + 1)."""
+def _powers(x: Tensor, order: int, one: Tensor, rate: float | None = None) -> Tensor:
+    """1, x, .. x^order of (B, N, 1), each power in one piece: (B, N, order + 1).
+
+    With a rate r they are the terms of exp(r x): (r x)^p / p!.
+    """
     powers = [one]
-    for _ in range(order):
-        powers.append(powers[-1] * x)
+    for p in range(1, order + 1):
+        powers.append(powers[-1] * (x if rate is None else x * (rate / p)))
     return torch.stack([p.squeeze(2) for p in powers], dim=1).transpose(1, 2)
