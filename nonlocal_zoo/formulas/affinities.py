@@ -14,7 +14,7 @@ from .attention import Features
 from .channels import channel, compact
 from .graph import Graph, Map, NoFormula
 from .grid import criss_cross, global_pooling, pyramid
-from .kernels import concatenation, dot_product, relu_dot, symmetric_gaussian
+from .kernels import concatenation, dot_product, inner_product, relu_dot, symmetric_gaussian
 from .layers import State, below, total
 from .low_rank import double_attention, expectation_maximization, latent, reasoning
 from .places import graph, identity, knn
@@ -105,6 +105,7 @@ AFFINITIES: dict[str, Callable[..., Tensor | Map | Graph]] = {
     "global_pooling": global_pooling,
     "graph": graph,
     "identity": identity,
+    "inner_product": inner_product,
     "knn": knn,
     "latent": latent,
     "mixture": mixture,

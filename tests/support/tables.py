@@ -37,6 +37,7 @@ BLOCK_OVERRIDES: dict[str, dict[str, Any]] = {
     "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT}},
 }
 NOT_NORMALIZABLE = {"compact", "dot_product", "reasoning"}  # entries of any sign
+WHERE_NORMALIZED = {"inner_product": {"rectify": True}}  # what a normalisation needs besides
 NORMALIZE = {"symmetric_gaussian": ("sym", "rw")}  # what it takes, if not all three
 
 
@@ -70,7 +71,7 @@ def forms(name: str) -> list[dict[str, Any]]:
         {
             **affinity_config(name),
             **({"symmetrize": s} if s is not None else {}),
-            **({"normalize": n} if n is not None else {}),
+            **({"normalize": n, **WHERE_NORMALIZED.get(name, {})} if n is not None else {}),
         }
         for s, n in itertools.product(symmetrize, normalize)
     ]
@@ -91,6 +92,7 @@ EXACT_SPECTRUM = {
     "double_attention",
     "expectation_maximization",
     "identity",
+    "inner_product",
     "latent",
     "relu_dot",
 }
