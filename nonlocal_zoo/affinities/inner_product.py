@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..operators import GraphOperator, LowRank, Structure
-from ..registry import AFFINITIES
+from ..registry import AFFINITIES, choose
 from ..signal import GraphSignal
 from .base import Affinity
 
@@ -30,6 +30,7 @@ class InnerProduct(Affinity):
     def __init__(
         self, rectify: bool = False, symmetrize: bool = False, normalize: str | None = None
     ) -> None:
+        choose("normalize", normalize, [None, "sym", "rw"])
         if normalize and not rectify:
             raise ValueError(
                 f"affinity 'inner_product': normalize={normalize!r} with rectify=False, where the "
