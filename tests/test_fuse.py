@@ -27,7 +27,10 @@ CASES = {name: dict(name=name) for name in nlz.list_blocks()} | MORE
 
 
 # Propagation has no layer that could take a scale in, and relu(x) is not linear.
-SCALE_STAYS = ("no layer", "scale after relu", "danet_channel", "danet", "gnn_sim", "gnn_lap")
+SCALE_STAYS = (
+    *("no layer", "danet_channel", "danet"),
+    *("scale after relu", "gnn_sim", "gnn_lap", "latentgnn_paper"),
+)
 
 
 def count(block):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from nonlocal_zoo import build_block
+from nonlocal_zoo.signal import GraphSignal
 from nonlocal_zoo.testing import assert_near, randomize_
 
 LATENT = dict(type="latent", dim=3, shared=True)
@@ -20,17 +21,20 @@ def psi_and_graph(affinity, x):
     return psi, cosine.softmax(2)
 
 
+@pytest.mark.parametrize("name", ["gnn_sim", "latentgnn_paper"])
 @pytest.mark.parametrize("grid", [(5, 4), (7,), (2, 3, 2)], ids=str)
-def test_the_dense_gnn_with_the_low_rank_kernel(grid):
+def test_the_dense_gnn_with_the_low_rank_kernel(name, grid):
     """X + lambda h(A X W), Eqs. 2, 12, 13 and 15: output, and gradients of x and every weight."""
-    block = randomize_(build_block("gnn_sim", 6, affinity=LATENT).double()).eval()
+    block = randomize_(build_block(name, 6, affinity=LATENT, inner_channels=4).double()).eval()
     image = torch.randn(2, 6, *grid, dtype=torch.float64, requires_grad=True)
-    x = image.flatten(2).mT
-    psi, graph = psi_and_graph(block.affinities[0], x)
+    x = narrow = image.flatten(2).mT
+    if block.embedding is not None:  # section 4.1.1: channels are reduced first
+        narrow = block.embedding(GraphSignal(x)).x
+    psi, graph = psi_and_graph(block.affinities[0], narrow)
     (unit,) = block.units
     weight = unit.filters[0].weights[0].weight.T
     affinity = psi @ graph @ psi.mT  # (B, N, N), of rank d
-    dense = (x + unit.gamma * (affinity @ x @ weight).relu()).mT.reshape(image.shape)
+    dense = (x + unit.gamma * (affinity @ narrow @ weight).relu()).mT.reshape(image.shape)
     assert_near(block(image), dense)
     assert torch.linalg.matrix_rank(affinity).max() <= 3
     rhs, leaves = torch.randn_like(image), [image, *block.parameters()]

@@ -32,6 +32,7 @@ BLOCK_OVERRIDES: dict[str, dict[str, Any]] = {
     "latentgnn": {"affinity": {"dim": 5}},
     "latentgnn_group": {"affinity": {"dim": 3, "groups": 2}},
     "nearest": {"affinity": {"neighbours": 4}},
+    "latentgnn_paper": {"affinity": {"dim": 5}},
     "latentgnn_shared": {"affinity": {"dim": 5}},
     "latentgnn_3": {"affinity": SMALL_LATENT},
     "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT}},

@@ -33,6 +33,25 @@ Preset(
 )
 
 Preset(
+    "latentgnn_paper",
+    "LatentGNNPaperBlock",
+    "LatentGNN as the paper has it",
+    f"{_LATENT}, Eqs. 5-13, 15",
+    "none: one Psi in both directions (Eq. 13) and h = relu without a norm (Eq. 12), which no mode "
+    "of the released class has. What the paper leaves open (the norms in the embedding and in Psi, "
+    "the softmax in F) is as in LatentGNNV1(mode='symmetric')",
+    dict(
+        affinity=dict(type="latent", dim=100, shared=True),
+        graph_filter="adjacency",
+        embedding="unit",
+        reduction=16,
+        bias=False,
+        activation="relu",
+        residual_scale=True,
+    ),
+)
+
+Preset(
     "latentgnn_3",
     "LatentGNN3Block",
     "LatentGNN, three kernels with matrix weights",
