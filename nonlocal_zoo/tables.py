@@ -42,7 +42,8 @@ def block_rows(pattern: str = "*", shape: Sequence[int] = (1, 512, 97, 97)) -> l
                 name,
                 row.plugin,
                 row.paper,
-                _label(settings["affinity"]),
+                (f"{settings['kernels']} x " if "kernels" in settings else "")
+                + _label(settings["affinity"]),
                 _label(settings["graph_filter"]),
                 f"{cost.parameters / 1e6:.3f} M",
                 f"{cost.multiply_adds / 1e9:.2f} G",

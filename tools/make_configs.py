@@ -88,8 +88,6 @@ def code(value: Any) -> str:
     """A value as it is written in a config: dict(key=value)."""
     if isinstance(value, dict):
         return f"dict({', '.join(f'{key}={code(item)}' for key, item in value.items())})"
-    if isinstance(value, list):  # of kernels, one like the other
-        return f"[{code(value[0])}] * {len(value)}"
     return repr(value)
 
 

@@ -35,6 +35,7 @@ class NonLocalBlock(nn.Module):
         in_channels: C of input and output; None, any, where no part has a weight for it.
         affinity: name or dict of an affinity, or a list of them (kernels, summed after filters
             of their own: matrix weights).
+        kernels: K, so many of each affinity, with weights and a filter of its own.
         graph_filter: name or dict of a filter, or a list of one for each affinity.
         reduction: inner channels are max(C // reduction, 1), unless ``inner_channels`` is given.
         inner_channels: c of the embeddings and of z.
@@ -64,6 +65,7 @@ class NonLocalBlock(nn.Module):
         self,
         in_channels: Count | None,
         affinity: Config | Sequence[Config] = "embedded_gaussian",
+        kernels: Rounds = 1,
         graph_filter: Config | Sequence[Config] = "adjacency",
         reduction: Count = 2,
         inner_channels: Count | None = None,
@@ -92,7 +94,7 @@ class NonLocalBlock(nn.Module):
             wide = width_for(f"embedding={embedding!r}", in_channels)
             self.embedding = UnitEmbedding(wide, inner, pair=EMBEDDINGS[embedding])
         self.affinities = build_affinities(
-            affinity, inner if embedding else in_channels, inner, bias, subsample
+            affinity, kernels, inner if embedding else in_channels, inner, bias, subsample
         )
         project = values and not embedding
         width = inner if project or embedding else in_channels  # of z

@@ -43,12 +43,13 @@ def widthless(settings: Mapping[str, Any]) -> bool:
 
 def build_affinities(
     affinity: Config | Sequence[Config],
+    kernels: int,
     channels: int | None,
     inner: int,
     bias: bool,
     subsample: bool,
 ) -> ModuleList[Affinity]:
-    """One affinity, or each of a list.
+    """One affinity, or each of a list; ``kernels`` times.
 
     Raises:
         ValueError: ``subsample`` with an affinity that cannot.
@@ -65,7 +66,7 @@ def build_affinities(
         AFFINITIES.build(
             config, channels=channels, inner_channels=inner, bias=bias, subsample=subsample
         )
-        for config in configs
+        for config in configs * kernels
     )
 
 

@@ -25,6 +25,7 @@ from .layers import (
 
 DEFAULTS = {
     "affinity": "embedded_gaussian",
+    "kernels": 1,
     "graph_filter": "adjacency",
     "stages": 1,
     "embedding": None,
@@ -77,7 +78,8 @@ def _once(
 ) -> Tensor:
     send, receive = _embedded(settings, weights, x, training)
     features = Features(send, receive, training, attend)
-    affinities, filters = _as_list(settings["affinity"]), _as_list(settings["graph_filter"])
+    affinities = _as_list(settings["affinity"]) * settings["kernels"]
+    filters = _as_list(settings["graph_filter"])
     filters = filters * len(affinities) if len(filters) == 1 else filters
     if settings["subsample"]:
         affinities = [{**_as_dict(config), "subsample": True} for config in affinities]

@@ -97,6 +97,7 @@ def test_inner_channels():
         (LookupError, dict(init="zeros"), ["init", "fan_out"]),
         (ValueError, dict(stages=0), ["stages=0", ">= 1"]),
         (ValueError, dict(stages=1.5), ["stages=1.5", ">= 1"]),
+        (ValueError, dict(kernels=0), ["kernels=0", ">= 1"]),
         (ValueError, dict(reduction=0), ["reduction=0", ">= 1"]),
         (ValueError, dict(inner_channels=-2), ["inner_channels=-2", ">= 1"]),
         (ValueError, dict(in_channels=0), ["in_channels=0", ">= 1"]),
@@ -114,3 +115,18 @@ def test_a_block_is_a_plain_module():
     block = build_block("snl", 16)
     assert isinstance(block, nn.Module) and "relu_dot" not in dict(block.named_buffers())
     assert sum(p.numel() for p in block.parameters()) == 5 * 16 * 8 + 2 * 16
+
+
+def test_kernels_of_one_dim():
+    """K kernels of d latent nodes: with matrix weights (Table 2) and with scalars (Eq. 14)."""
+    for name, kernels in (("latentgnn", 1), ("latentgnn_3", 3), ("latentgnn", 5)):
+        block = build_block(name, 64, kernels=kernels, affinity=dict(dim=7))
+        assert [a.send.weight.shape[0] for a in block.affinities] == [7] * kernels
+        assert len({id(a.send.weight) for a in block.affinities}) == kernels
+        assert len(block.units[0].filters) == kernels
+    latent = [dict(type="latent", dim=7)]
+    (mixture,) = build_block(
+        "latentgnn_mixture", 64, affinity=dict(kernels=latent, copies=5)
+    ).affinities
+    assert [a.send.weight.shape[0] for a in mixture.kernels] == [7] * 5
+    assert mixture.weight.shape == (5,)

@@ -34,8 +34,8 @@ def _build(name: str | None, **overrides) -> nn.Module:
 
 
 SMALLER = {  # two kernels trace as three do, and faster
-    "latentgnn_3": {"affinity": SMALL_LATENT[:2]},
-    "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT[:2]}},
+    "latentgnn_3": {"affinity": {"dim": 5}, "kernels": 2},
+    "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT, "copies": 2}},
 }
 CASES: dict[str, Callable[[], nn.Module]] = {
     name: partial(_build, name, **{**BLOCK_OVERRIDES, **SMALLER}.get(name, {}))

@@ -25,7 +25,7 @@ AFFINITY_ARGUMENTS: dict[str, dict[str, Any]] = {
         ]
     },
 }
-SMALL_LATENT = [{"type": "latent", "dim": dim} for dim in (5, 4, 3)]
+SMALL_LATENT = [{"type": "latent", "dim": 5}]
 BLOCK_OVERRIDES: dict[str, dict[str, Any]] = {
     "ema": {"affinity": {"bases": 5}},
     "glore": {"affinity": {"dim": 5}},
@@ -34,7 +34,7 @@ BLOCK_OVERRIDES: dict[str, dict[str, Any]] = {
     "nearest": {"affinity": {"neighbours": 4}},
     "latentgnn_paper": {"affinity": {"dim": 5}},
     "latentgnn_shared": {"affinity": {"dim": 5}},
-    "latentgnn_3": {"affinity": SMALL_LATENT},
+    "latentgnn_3": {"affinity": {"dim": 5}},
     "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT}},
 }
 NOT_NORMALIZABLE = {"compact", "dot_product", "reasoning"}  # entries of any sign

@@ -56,9 +56,10 @@ Preset(
     "LatentGNN3Block",
     "LatentGNN, three kernels with matrix weights",
     f"{_LATENT}, Table 2",
-    "LatentGNNV1(num_kernels=3, channel_stride=16), d = 150, 100, 50",
+    "LatentGNNV1(num_kernels=3, channel_stride=16), d = 100 as at stage 4",
     dict(
-        affinity=[dict(type="latent", dim=dim) for dim in (150, 100, 50)],
+        affinity=dict(type="latent", dim=100),
+        kernels=3,
         embedding="unit_pair",
         reduction=16,
         **_LATENT_FUSION,
@@ -73,9 +74,7 @@ Preset(
     "none: the official code has matrix weights",
     dict(
         affinity=dict(
-            type="mixture",
-            convex=False,
-            kernels=[dict(type="latent", dim=dim) for dim in (150, 100, 50)],
+            type="mixture", kernels=[dict(type="latent", dim=100)], copies=3, convex=False
         ),
         embedding="unit_pair",
         reduction=16,

@@ -22,22 +22,18 @@ SCORES = ("ap_box", "ap50_box", "ap75_box", "ap_mask", "ap50_mask", "ap75_mask")
 
 def latent(stage: str, kernels: int, **changes: Any) -> dict[str, Any]:
     """Arguments of ``build_block``: as many kernels as asked for, with matrix weights."""
-    affinity = [dict(type="latent", dim=DIMS[stage])] * kernels
-    if kernels == 1:
-        return dict(name="latentgnn", affinity=affinity[0], **changes)
-    return dict(name="latentgnn_3", affinity=affinity, **changes)
+    several = dict(kernels=kernels) if kernels > 1 else {}
+    return dict(name="latentgnn", affinity=dict(dim=DIMS[stage]), **several, **changes)
 
 
 def shared(stage: str, kernels: int) -> dict[str, Any]:
     """The same with one bipartite graph to a kernel, for both directions."""
-    affinity = [dict(type="latent", dim=DIMS[stage], shared=True)] * kernels
-    return dict(latent(stage, kernels), affinity=affinity, embedding="unit")
+    return dict(latent(stage, kernels), name="latentgnn_shared")
 
 
 def group(stage: str, kernels: int) -> dict[str, Any]:
     """The detection repository's NUM_GROUP = 8, GRAPH_CONV_FLAG = True, in our reading."""
-    affinity = [dict(type="latent", dim=DIMS[stage], groups=8)] * kernels
-    return dict(name="latentgnn_group", affinity=affinity)
+    return dict(latent(stage, kernels), name="latentgnn_group")
 
 
 def shape(stage: str, size: tuple[int, int] = SIZE) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ SCORES = ("pixel_acc", "voxel_acc", "class_pixel_acc", "class_voxel_acc")
 
 def latent(dim: int, kernels: int, **changes: Any) -> dict[str, Any]:
     """Arguments of ``build_block``: as many kernels as asked for, with matrix weights."""
-    return dict(name="latentgnn", affinity=[dict(type="latent", dim=dim)] * kernels, **changes)
+    return dict(name="latentgnn", affinity=dict(dim=dim), kernels=kernels, **changes)
 
 
 def of_blocks(nl: str = "nl", **changes: Any) -> Callable[..., Added]:
