@@ -18,7 +18,9 @@ from .parts import (
     build_affinities,
     check_needs,
     check_start,
+    check_unit_width,
     check_width,
+    inner_width,
     one_for_each,
     width_for,
 )
@@ -37,8 +39,10 @@ class NonLocalBlock(nn.Module):
             of their own: matrix weights).
         kernels: K, so many of each affinity, with weights and a filter of its own.
         graph_filter: name or dict of a filter, or a list of one for each affinity.
-        reduction: inner channels are max(C // reduction, 1), unless ``inner_channels`` is given.
+        reduction: c = C // reduction, unless ``inner_channels`` is given.
         inner_channels: c of the embeddings and of z.
+        least_inner_channels: a floor under C // reduction, or C where C is smaller. None is 1; a
+            unit embedding then is refused where it would have fewer than 4 channels.
         stages: rounds of filtering over the same affinities.
         embedding: None, or "unit" / "unit_pair": affinities and values then both read
             UnitEmbedding(x), and there is no W_z.
@@ -69,6 +73,7 @@ class NonLocalBlock(nn.Module):
         graph_filter: Config | Sequence[Config] = "adjacency",
         reduction: Count = 2,
         inner_channels: Count | None = None,
+        least_inner_channels: Count | None = None,
         stages: Rounds = 1,
         embedding: str | None = None,
         values: bool = True,
@@ -87,8 +92,10 @@ class NonLocalBlock(nn.Module):
         check_start(zero_init, activation, residual, residual_scale)
         self.in_channels, self.recurrence = in_channels, recurrence
         self.zero_init, self.init = zero_init, init
-        inner = inner_channels or max((in_channels or 1) // reduction, 1)
         choose("embedding", embedding, [None, *EMBEDDINGS])
+        inner = inner_width(in_channels or 1, reduction, inner_channels, least_inner_channels)
+        if embedding:
+            check_unit_width(inner, in_channels, reduction, inner_channels, least_inner_channels)
         self.embedding: nn.Module | None = None
         if embedding:
             wide = width_for(f"embedding={embedding!r}", in_channels)

@@ -12,6 +12,7 @@ from ..layers import ModuleList
 from ..operators import require
 from ..registry import AFFINITIES, FILTERS, parameters_of
 
+LEAST_UNIT_WIDTH = 4  # of a unit embedding that somebody asks for
 Config = str | dict[str, Any]
 _ANY = inspect.Parameter("channels", inspect.Parameter.KEYWORD_ONLY, default=None)
 
@@ -29,6 +30,30 @@ def check_start(
         raise ValueError(
             "residual_scale=True scales the branch beside a residual, and residual=False has none; "
             "allowed: residual_scale=False, or residual=True"
+        )
+
+
+def inner_width(channels: int, reduction: int, inner: int | None, least: int | None) -> int:
+    """c: ``inner``, or C // reduction, but not under ``least`` or C, whichever is smaller."""
+    return inner or max(channels // reduction, min(least or 1, channels))
+
+
+def check_unit_width(
+    inner: int, in_channels: int | None, reduction: int, asked: int | None, least: int | None
+) -> None:
+    """Raises ValueError for a unit embedding of so few channels that little but signs is left.
+
+    Args:
+        inner: c.
+        in_channels, reduction, asked, least: arguments of the block that c follows from.
+    """
+    allowed = min(LEAST_UNIT_WIDTH, least or LEAST_UNIT_WIDTH, in_channels or 1)
+    if inner < allowed:
+        field = f"reduction={reduction}" if asked is None else f"inner_channels={asked}"
+        raise ValueError(
+            f"{field}: the embedding has {inner} of in_channels={in_channels} channels and unit "
+            "length, and of one channel nothing but its sign is left; allowed: "
+            f"inner_channels >= {allowed}, or least_inner_channels={inner} for published weights"
         )
 
 

@@ -37,7 +37,15 @@ DEFAULTS = {
     "residual_scale": False,
     "subsample": False,
 }
-SHOWN_BY_THE_WEIGHTS = {"bias", "init", "inner_channels", "reduction", "values", "zero_init"}
+SHOWN_BY_THE_WEIGHTS = {
+    "bias",
+    "init",
+    "inner_channels",
+    "least_inner_channels",
+    "reduction",
+    "values",
+    "zero_init",
+}
 KNOWN = DEFAULTS.keys() | SHOWN_BY_THE_WEIGHTS
 
 

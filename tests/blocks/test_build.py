@@ -76,6 +76,19 @@ def test_inner_channels():
     assert build_block("snl", 16, inner_channels=5).units[0].values.out_features == 5
 
 
+@pytest.mark.parametrize("name", [n for n in list_blocks("latentgnn*") if n != "latentgnn_group"])
+def test_width_of_unit_embeddings(name):
+    """C / 16, but not under 16; a unit vector of one channel would be a sign."""
+    for channels, inner in ((3, 3), (8, 8), (16, 16), (64, 16), (256, 16), (512, 32), (1024, 64)):
+        assert build_block(name, channels).embedding.send.weight.shape[0] == inner
+    assert build_block(name, 64, inner_channels=4).embedding.send.weight.shape[0] == 4
+    refuses(ValueError, lambda: build_block(name, 64, inner_channels=3), "inner_channels=3", ">= 4")
+    wide = dict(reduction=32, least_inner_channels=2)
+    assert build_block(name, 64, **wide).embedding.send.weight.shape[0] == 2
+    plain = dict(affinity="latent", embedding="unit", in_channels=16)
+    refuses(ValueError, lambda: build_block(reduction=16, **plain), "reduction=16", ">= 4")
+
+
 @pytest.mark.parametrize(
     ("error", "arguments", "words"),
     [
