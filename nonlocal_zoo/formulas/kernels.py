@@ -9,14 +9,17 @@ from .attention import Features
 from .layers import State, nodes, project
 
 
-def dot_product(s: State, x: Features, subsample: bool = False) -> Tensor:
-    """theta phi' / M, with M keys.
+def dot_product(
+    s: State, x: Features, subsample: bool = False, scale: bool = True
+) -> Tensor:
+    """theta phi' / M, with M keys; theta phi' without the scale.
 
     Source: Wang et al., "Non-local Neural Networks", CVPR 2018, Eq. 4; mmcv's
     NonLocal2d(mode="dot_product").
     """
     theta, phi = x.pair(s, subsample)
-    return theta @ phi.transpose(1, 2) / phi.shape[1]
+    scores = theta @ phi.transpose(1, 2)
+    return scores / phi.shape[1] if scale else scores
 
 
 def inner_product(s: State, x: Features, rectify: bool = False) -> Tensor:

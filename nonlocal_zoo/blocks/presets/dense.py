@@ -34,6 +34,16 @@ Preset(
 )
 
 Preset(
+    "nl_sim",
+    "NLSimBlock",
+    "Non-local with A_sim, the '+NL Block' of LatentGNN's tables",
+    "Zhang et al., ICML 2019, section 4.1.1",
+    "none: the authors did not release it. Theirs has pooled keys and values (subsample=True) on "
+    "COCO, by its multiply-adds",
+    dict(affinity=dict(type="dot_product", scale=False), **_NONLOCAL),
+)
+
+Preset(
     "nl_concat",
     "NLConcatBlock",
     "Non-local, concatenation",
