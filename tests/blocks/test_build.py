@@ -14,7 +14,9 @@ from nonlocal_zoo.testing import refuses
 
 def test_list_blocks():
     assert list_blocks() == BLOCKS.names() and "snl" in list_blocks()
-    assert list_blocks("*snl*") == ["snl", "snl_chebyshev", "snl_caylay"]
+    assert list_blocks("*snl*") == [
+        *("snl", "snl_chebyshev", "gsnl", "snl_arma", "snl_cayley", "snl_squared_laplacian")
+    ]
     assert set(list_blocks("nl*")) == {"nl", "nl_gaussian", "nl_dot", "nl_sim", "nl_concat"}
     assert list_blocks("nothing*") == []
 

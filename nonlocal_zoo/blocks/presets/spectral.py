@@ -25,10 +25,10 @@ Preset(
 Preset(
     "snl",
     "SNLBlock",
-    "Spectral non-local (gSNL is the same)",
+    "Spectral non-local",
     _SNL,
-    "SNL-MMSeg SNLStage, with a relu after the norm that the paper's figure lacks. gSNL's third "
-    "term (2A - I) z W_2 lies in the span of the first two",
+    "SNL-MMSeg SNLStage, with a relu after the norm that the paper's figure lacks. The third term "
+    "that the paper's gSNL adds, (2A - I) z W_2, lies in the span of the first two",
     dict(affinity=_NORMALIZED_DOT, **_STAGE),
 )
 
@@ -39,6 +39,33 @@ Preset(
     _SNL,
     "promised by the authors, not released",
     {**_STAGE, "affinity": _NORMALIZED_DOT, "graph_filter": dict(type="chebyshev", order=3)},
+)
+
+Preset(
+    "gsnl",
+    "GSNLBlock",
+    "Generalized spectral non-local, powers of A up to 2",
+    _SNL,
+    "none: promised by the authors, not released. The form is that of issue 1 of their repository",
+    {**_STAGE, "affinity": _NORMALIZED_DOT, "graph_filter": dict(type="polynomial", order=2)},
+)
+
+Preset(
+    "snl_arma",
+    "SNLARMABlock",
+    "Spectral non-local, rational filter with real poles",
+    f"{_SNL}; Bianchi et al., TPAMI 2021, Eqs. 8-10",
+    "none: imported by the official code, not released",
+    {**_STAGE, "affinity": _NORMALIZED_DOT, "graph_filter": "arma"},
+)
+
+Preset(
+    "snl_cayley",
+    "SNLCayleyBlock",
+    "Spectral non-local, Cayley filter",
+    f"{_SNL}; Levie et al., IEEE TSP 2019, Eqs. 4-7",
+    "none: the official code has a squared Laplacian under this name, see snl_squared_laplacian",
+    {**_STAGE, "affinity": _NORMALIZED_DOT, "graph_filter": "cayley"},
 )
 
 Preset(
@@ -65,12 +92,12 @@ Preset(
 )
 
 Preset(
-    "snl_caylay",
-    "SNLCaylayBlock",
-    "The SNL code's 'caylay'",
+    "snl_squared_laplacian",
+    "SNLSquaredLaplacianBlock",
+    "Spectral non-local, squared Laplacian",
     _SNL,
-    "SNL-Classification CayleySNLUnit: a polynomial of order 2 in the Laplacian, not a Cayley "
-    "filter; on a softmax affinity there",
+    "SNL-Classification CayleySNLUnit (nl_type='caylay'): a polynomial of order 2 in the "
+    "Laplacian, and no Cayley filter; on a softmax affinity there",
     {
         **_STAGE,
         "affinity": dict(type="embedded_gaussian", scale=False),
