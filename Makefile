@@ -59,6 +59,7 @@ audit: $(READY)
 generate: $(READY)
 	$(BIN)/python tools/make_configs.py
 	$(BIN)/python tools/make_readme.py
+	$(BIN)/python tools/make_blocks.py
 	$(BIN)/python tools/make_errata.py
 	$(BIN)/python tools/make_deployment.py
 

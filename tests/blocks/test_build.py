@@ -25,7 +25,7 @@ def test_list_blocks():
 def test_rows_are_complete(name):
     row = BLOCKS.get(name)
     assert row.name == name and row.plugin.isidentifier() and row.plugin.endswith("Block")
-    assert row.title and row.paper and row.code
+    assert row.title and row.paper and row.equals
     assert isinstance(build_block(name, 16), NonLocalBlock)
     assert set(row.settings) < set(inspect.signature(NonLocalBlock).parameters)
 

@@ -1,6 +1,6 @@
 """Dense graph neural networks, which LatentGNN starts from."""
 
-from .base import Preset
+from .base import PAPER, Preset
 
 # LatentGNN: Learning Efficient Non-local Relations for Visual Recognition, arXiv 1905.11634
 _LATENT = "Zhang et al., ICML 2019"
@@ -14,8 +14,9 @@ Preset(
     "GNNSimBlock",
     "Dense GNN, similarity of features",
     f"{_LATENT}, Eqs. 2, 3",
-    "none: the official code has LatentGNN alone",
+    PAPER,
     dict(affinity="inner_product", **_UPDATE),
+    "the official code has LatentGNN alone",
 )
 
 Preset(
@@ -23,7 +24,7 @@ Preset(
     "GNNLapBlock",
     "Dense GNN, random walk on similarities",
     f"{_LATENT}, Eqs. 2, 4",
-    "none: the official code has LatentGNN alone. The features are rectified, so that no degree "
-    "cancels, which changes nothing behind a ReLU",
+    PAPER,
     dict(affinity=dict(type="inner_product", rectify=True, normalize="rw"), **_UPDATE),
+    "the features are rectified, so that no degree cancels, which changes nothing behind a ReLU",
 )
