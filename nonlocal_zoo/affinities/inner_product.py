@@ -26,6 +26,7 @@ class InnerProduct(Affinity):
     """
 
     formula = "x_i·x_j"
+    nonnegative_with = "rectify"
 
     def __init__(
         self, rectify: bool = False, symmetrize: bool = False, normalize: str | None = None

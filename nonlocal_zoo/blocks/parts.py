@@ -11,6 +11,7 @@ from ..filters import GraphFilter
 from ..layers import ModuleList
 from ..operators import require
 from ..registry import AFFINITIES, FILTERS, parameters_of
+from .needs import setting_that_helps
 
 LEAST_UNIT_WIDTH = 4  # of a unit embedding that somebody asks for
 Config = str | dict[str, Any]
@@ -116,7 +117,12 @@ def check_needs(
     pairs = list(zip(affinities, filters, strict=True))
     for affinity, graph_filter in pairs if gate is None else [*pairs, (affinities[0], gate)]:
         needs = (*graph_filter.needs, *(["low_rank"] if graph_filter.needs_spectrum else []))
-        require(affinity.structure, needs, graph_filter.label, type(affinity).__name__)
+        who = type(affinity).__name__
+        try:
+            require(affinity.structure, needs, graph_filter.label, who)
+        except ValueError as error:
+            setting = setting_that_helps(affinity, needs) or "no setting"
+            raise ValueError(f"{error}. With {who}: {setting} helps") from None
 
 
 def width_for(what: str, in_channels: int | None) -> int:
