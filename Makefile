@@ -56,6 +56,8 @@ audit: $(READY)
 generate: $(READY)
 	$(BIN)/python tools/make_configs.py
 	$(BIN)/python tools/make_readme.py
+	$(BIN)/python tools/make_blocks.py
+	$(BIN)/python tools/make_pairs.py
 	$(BIN)/python tools/make_errata.py
 	$(BIN)/python tools/make_deployment.py
 	$(BIN)/python tools/make_devices.py

@@ -11,7 +11,7 @@ from .blocks import build_block, list_blocks
 from .blocks.cost import block_cost
 from .registry import AFFINITIES, BLOCKS, FILTERS
 
-HEADER = ("name", "plugin", "paper", "affinity", "filter", "parameters", "multiply-adds")
+HEADER = ("name", "plugin", "paper", "equals", "affinity", "filter", "parameters", "multiply-adds")
 
 
 def _label(config: Any) -> str:
@@ -42,7 +42,9 @@ def block_rows(pattern: str = "*", shape: Sequence[int] = (1, 512, 97, 97)) -> l
                 name,
                 row.plugin,
                 row.paper,
-                _label(settings["affinity"]),
+                row.equals,
+                (f"{settings['kernels']} x " if "kernels" in settings else "")
+                + _label(settings["affinity"]),
                 _label(settings["graph_filter"]),
                 f"{cost.parameters / 1e6:.3f} M",
                 f"{cost.multiply_adds / 1e9:.2f} G",

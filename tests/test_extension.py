@@ -52,7 +52,7 @@ PACKAGE = {
         from nonlocal_zoo.blocks import Preset
 
         Preset(
-            "cosine_hops", "CosineHopsBlock", "Two hops of cosine", "this test", "none",
+            "cosine_hops", "CosineHopsBlock", "Two hops of cosine", "this test", "this test",
             dict(affinity=dict(type="cosine", normalize="rw"), graph_filter="two_hops",
                  zero_init=True),
         )

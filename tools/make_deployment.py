@@ -82,7 +82,7 @@ For inference, `nlz.fuse(block)` folds what can be folded before any of this. FS
 block as a whole or layer by layer: every layer is called.
 
 """
-TAIL = "\nsnl with arma, ...: snl's affinity with that filter.\n"
+TAIL = "\nsnl with heat, ...: snl's affinity with that filter.\n"
 
 
 def cell(name: str, way: str) -> str:

@@ -14,6 +14,7 @@ from . import (  # noqa: F401
     global_pooling,
     graph,
     identity,
+    inner_product,
     knn,
     latent,
     mixture,

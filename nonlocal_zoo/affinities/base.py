@@ -31,6 +31,7 @@ class Affinity(nn.Module, ABC):
     formula: ClassVar[str] = ""  # of A_ij, for tables
     uses_grid: ClassVar[bool] = False  # whether the nodes must be those of an image, unpadded
     uses_places: ClassVar[bool] = False  # whether nodes must be somewhere: pos, edges or a grid
+    nonnegative_with: ClassVar[str] = ""  # the argument that keeps entries from being negative
     width: int | None = None  # channels that features must have, where A acts on channels too
 
     def __init__(

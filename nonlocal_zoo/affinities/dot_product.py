@@ -12,14 +12,16 @@ from .pair import Pair
 
 @AFFINITIES.register("dot_product")
 class DotProduct(Affinity):
-    """A_ij = theta(x_i) . phi(x_j) / N, of rank c.
+    """A_ij = theta(x_i) . phi(x_j) / N, of rank c; not divided by N: LatentGNN's A_sim (Z = 1).
 
     Args:
         channels, inner_channels, bias: of theta and phi.
         subsample: keys max-pooled by 2 along each image axis; N counts what is left.
+        scale: divide by N.
         symmetrize: see Affinity. Entries may be negative, so there is no degree to divide by.
 
-    Source: Wang et al., "Non-local Neural Networks", CVPR 2018, Eq. 4.
+    Source: Wang et al., "Non-local Neural Networks", CVPR 2018, Eq. 4; without the scale Zhang,
+    Yan, He, "LatentGNN", ICML 2019, Eq. 3 on embedded features, as in its "+NL" rows.
     """
 
     formula = "θ(x_i)·φ(x_j)/N"
@@ -30,12 +32,16 @@ class DotProduct(Affinity):
         inner_channels: Count,
         bias: bool = True,
         subsample: bool = False,
+        scale: bool = True,
         symmetrize: bool = False,
     ) -> None:
         super().__init__(symmetrize, None, Structure(square=not subsample, low_rank=not subsample))
         self.pair = Pair(channels, inner_channels, bias, subsample=subsample)
+        self.scale = scale
 
     def kernel(self, signal: GraphSignal) -> GraphOperator:
         theta, phi = self.pair(signal)
+        if not self.scale:
+            return LowRank(theta, phi)
         count = signal.count if phi.shape[1] == theta.shape[1] else phi.shape[1]
         return LowRank(theta, phi / count)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..arguments import Count
+from ..arguments import Count, Rounds
 from ..operators import GraphOperator, Structure, Sum
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -20,6 +20,7 @@ class Mixture(Affinity):
 
     Args:
         kernels: configs of the A_m (names or dicts).
+        copies: K, so many kernels of each config, with weights of their own.
         channels, inner_channels, bias: handed to those that take them.
         convex: w = softmax(weight), so that entries stay non-negative, rows stochastic and
             spectra in [-1, 1] where those of all A_m are. Otherwise w is free.
@@ -37,6 +38,7 @@ class Mixture(Affinity):
         channels: Count,
         inner_channels: Count,
         bias: bool = True,
+        copies: Rounds = 1,
         convex: bool = True,
         symmetrize: bool = False,
         normalize: str | None = None,
@@ -45,7 +47,7 @@ class Mixture(Affinity):
             raise ValueError(f"kernels={kernels!r}; allowed: at least one affinity")
         built = [
             AFFINITIES.build(kernel, channels=channels, inner_channels=inner_channels, bias=bias)
-            for kernel in kernels
+            for kernel in list(kernels) * copies
         ]
         super().__init__(symmetrize, normalize, _known([k.structure for k in built], convex))
         self.kernels, self.convex = nn.ModuleList(built), convex

@@ -18,7 +18,9 @@ from .parts import (
     build_affinities,
     check_needs,
     check_start,
+    check_unit_width,
     check_width,
+    inner_width,
     one_for_each,
     width_for,
 )
@@ -35,9 +37,12 @@ class NonLocalBlock(nn.Module):
         in_channels: C of input and output; None, any, where no part has a weight for it.
         affinity: name or dict of an affinity, or a list of them (kernels, summed after filters
             of their own: matrix weights).
+        kernels: K, so many of each affinity, with weights and a filter of its own.
         graph_filter: name or dict of a filter, or a list of one for each affinity.
-        reduction: inner channels are max(C // reduction, 1), unless ``inner_channels`` is given.
+        reduction: c = C // reduction, unless ``inner_channels`` is given.
         inner_channels: c of the embeddings and of z.
+        least_inner_channels: a floor under C // reduction, or C where C is smaller. None is 1; a
+            unit embedding then is refused where it would have fewer than 4 channels.
         stages: rounds of filtering over the same affinities.
         embedding: None, or "unit" / "unit_pair": affinities and values then both read
             UnitEmbedding(x), and there is no W_z.
@@ -64,9 +69,11 @@ class NonLocalBlock(nn.Module):
         self,
         in_channels: Count | None,
         affinity: Config | Sequence[Config] = "embedded_gaussian",
+        kernels: Rounds = 1,
         graph_filter: Config | Sequence[Config] = "adjacency",
         reduction: Count = 2,
         inner_channels: Count | None = None,
+        least_inner_channels: Count | None = None,
         stages: Rounds = 1,
         embedding: str | None = None,
         values: bool = True,
@@ -85,14 +92,16 @@ class NonLocalBlock(nn.Module):
         check_start(zero_init, activation, residual, residual_scale)
         self.in_channels, self.recurrence = in_channels, recurrence
         self.zero_init, self.init = zero_init, init
-        inner = inner_channels or max((in_channels or 1) // reduction, 1)
         choose("embedding", embedding, [None, *EMBEDDINGS])
+        inner = inner_width(in_channels or 1, reduction, inner_channels, least_inner_channels)
+        if embedding:
+            check_unit_width(inner, in_channels, reduction, inner_channels, least_inner_channels)
         self.embedding: nn.Module | None = None
         if embedding:
             wide = width_for(f"embedding={embedding!r}", in_channels)
             self.embedding = UnitEmbedding(wide, inner, pair=EMBEDDINGS[embedding])
         self.affinities = build_affinities(
-            affinity, inner if embedding else in_channels, inner, bias, subsample
+            affinity, kernels, inner if embedding else in_channels, inner, bias, subsample
         )
         project = values and not embedding
         width = inner if project or embedding else in_channels  # of z

@@ -11,7 +11,9 @@ from ..filters import GraphFilter
 from ..layers import ModuleList
 from ..operators import require
 from ..registry import AFFINITIES, FILTERS, parameters_of
+from .needs import setting_that_helps
 
+LEAST_UNIT_WIDTH = 4  # of a unit embedding that somebody asks for
 Config = str | dict[str, Any]
 _ANY = inspect.Parameter("channels", inspect.Parameter.KEYWORD_ONLY, default=None)
 
@@ -32,6 +34,30 @@ def check_start(
         )
 
 
+def inner_width(channels: int, reduction: int, inner: int | None, least: int | None) -> int:
+    """c: ``inner``, or C // reduction, but not under ``least`` or C, whichever is smaller."""
+    return inner or max(channels // reduction, min(least or 1, channels))
+
+
+def check_unit_width(
+    inner: int, in_channels: int | None, reduction: int, asked: int | None, least: int | None
+) -> None:
+    """Raises ValueError for a unit embedding of so few channels that little but signs is left.
+
+    Args:
+        inner: c.
+        in_channels, reduction, asked, least: arguments of the block that c follows from.
+    """
+    allowed = min(LEAST_UNIT_WIDTH, least or LEAST_UNIT_WIDTH, in_channels or 1)
+    if inner < allowed:
+        field = f"reduction={reduction}" if asked is None else f"inner_channels={asked}"
+        raise ValueError(
+            f"{field}: the embedding has {inner} of in_channels={in_channels} channels and unit "
+            "length, and of one channel nothing but its sign is left; allowed: "
+            f"inner_channels >= {allowed}, or least_inner_channels={inner} for published weights"
+        )
+
+
 def widthless(settings: Mapping[str, Any]) -> bool:
     """Whether no part of a block with these settings has a weight for each channel."""
     affinities = [parameters_of(AFFINITIES.get(_name(a))) for a in _as_list(settings["affinity"])]
@@ -43,12 +69,13 @@ def widthless(settings: Mapping[str, Any]) -> bool:
 
 def build_affinities(
     affinity: Config | Sequence[Config],
+    kernels: int,
     channels: int | None,
     inner: int,
     bias: bool,
     subsample: bool,
 ) -> ModuleList[Affinity]:
-    """One affinity, or each of a list.
+    """One affinity, or each of a list; ``kernels`` times.
 
     Raises:
         ValueError: ``subsample`` with an affinity that cannot.
@@ -65,7 +92,7 @@ def build_affinities(
         AFFINITIES.build(
             config, channels=channels, inner_channels=inner, bias=bias, subsample=subsample
         )
-        for config in configs
+        for config in configs * kernels
     )
 
 
@@ -90,7 +117,12 @@ def check_needs(
     pairs = list(zip(affinities, filters, strict=True))
     for affinity, graph_filter in pairs if gate is None else [*pairs, (affinities[0], gate)]:
         needs = (*graph_filter.needs, *(["low_rank"] if graph_filter.needs_spectrum else []))
-        require(affinity.structure, needs, graph_filter.label, type(affinity).__name__)
+        who = type(affinity).__name__
+        try:
+            require(affinity.structure, needs, graph_filter.label, who)
+        except ValueError as error:
+            setting = setting_that_helps(affinity, needs) or "no setting"
+            raise ValueError(f"{error}. With {who}: {setting} helps") from None
 
 
 def width_for(what: str, in_channels: int | None) -> int:

@@ -43,6 +43,14 @@ class GraphFilter(nn.Module, ABC):
             ValueError: A lacks what the filter ``needs``.
         """
 
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest) -> None:
+        """Parameters of one number were 0-d once, which FSDP2 cannot shard; those still load."""
+        for name, parameter in self._parameters.items():
+            saved = state_dict.get(prefix + name)
+            if parameter is not None and saved is not None and saved.dim() < parameter.dim() == 1:
+                state_dict[prefix + name] = saved.unsqueeze(0)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
     @property
     def label(self) -> str:
         """What errors call it."""

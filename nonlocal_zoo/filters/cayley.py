@@ -46,7 +46,7 @@ class Cayley(LinearFilter):
     ) -> None:
         super().__init__(in_channels, out_channels, terms=2 * order + 1, bias=bias)
         self.order = order
-        self.log_zoom = nn.Parameter(torch.empty(()))
+        self.log_zoom = nn.Parameter(torch.empty(1))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -44,7 +44,7 @@ class Heat(LinearFilter):
             raise ValueError(f"time={time!r}; allowed: a number > 0")
         super().__init__(in_channels, out_channels, terms=1, bias=bias)
         self.time = time
-        self.log_time = nn.Parameter(torch.empty(()))
+        self.log_time = nn.Parameter(torch.empty(1))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

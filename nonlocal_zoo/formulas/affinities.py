@@ -14,7 +14,7 @@ from .attention import Features
 from .channels import channel, compact
 from .graph import Graph, Map, NoFormula
 from .grid import criss_cross, global_pooling, pyramid
-from .kernels import concatenation, dot_product, relu_dot, symmetric_gaussian
+from .kernels import concatenation, dot_product, inner_product, relu_dot, symmetric_gaussian
 from .layers import State, below, total
 from .low_rank import double_attention, expectation_maximization, latent, reasoning
 from .places import graph, identity, knn
@@ -74,7 +74,11 @@ def normalized(matrix: Tensor, kind: str) -> Tensor:
 
 
 def mixture(
-    s: State, x: Features, kernels: Sequence[str | dict[str, Any]], convex: bool = True
+    s: State,
+    x: Features,
+    kernels: Sequence[str | dict[str, Any]],
+    copies: int = 1,
+    convex: bool = True,
 ) -> Tensor | Map:
     """sum_m w_m A_m, w = softmax(weight) if convex: a matrix if all A_m are.
 
@@ -82,7 +86,7 @@ def mixture(
     each kernel instead.
     """
     weights = s["weight"].softmax(0) if convex else s["weight"]
-    parts = [affinity(k, below(s, f"kernels.{m}"), x) for m, k in enumerate(kernels)]
+    parts = [affinity(k, below(s, f"kernels.{m}"), x) for m, k in enumerate(list(kernels) * copies)]
     if any(part.like.shape[0] != x.send.shape[0] for part in parts):
         raise NoFormula("a mixture of graphs on different nodes")
     matrices = [part.form for part in parts if isinstance(part.form, Tensor)]
@@ -105,6 +109,7 @@ AFFINITIES: dict[str, Callable[..., Tensor | Map | Graph]] = {
     "global_pooling": global_pooling,
     "graph": graph,
     "identity": identity,
+    "inner_product": inner_product,
     "knn": knn,
     "latent": latent,
     "mixture": mixture,

@@ -25,6 +25,7 @@ from .layers import (
 
 DEFAULTS = {
     "affinity": "embedded_gaussian",
+    "kernels": 1,
     "graph_filter": "adjacency",
     "stages": 1,
     "embedding": None,
@@ -36,7 +37,15 @@ DEFAULTS = {
     "residual_scale": False,
     "subsample": False,
 }
-SHOWN_BY_THE_WEIGHTS = {"bias", "init", "inner_channels", "reduction", "values", "zero_init"}
+SHOWN_BY_THE_WEIGHTS = {
+    "bias",
+    "init",
+    "inner_channels",
+    "least_inner_channels",
+    "reduction",
+    "values",
+    "zero_init",
+}
 KNOWN = DEFAULTS.keys() | SHOWN_BY_THE_WEIGHTS
 
 
@@ -77,7 +86,8 @@ def _once(
 ) -> Tensor:
     send, receive = _embedded(settings, weights, x, training)
     features = Features(send, receive, training, attend)
-    affinities, filters = _as_list(settings["affinity"]), _as_list(settings["graph_filter"])
+    affinities = _as_list(settings["affinity"]) * settings["kernels"]
+    filters = _as_list(settings["graph_filter"])
     filters = filters * len(affinities) if len(filters) == 1 else filters
     if settings["subsample"]:
         affinities = [{**_as_dict(config), "subsample": True} for config in affinities]

@@ -6,17 +6,32 @@ import torch
 from torch import Tensor
 
 from .attention import Features
-from .layers import State, project
+from .layers import State, nodes, project
 
 
-def dot_product(s: State, x: Features, subsample: bool = False) -> Tensor:
-    """theta phi' / M, with M keys.
+def dot_product(
+    s: State, x: Features, subsample: bool = False, scale: bool = True
+) -> Tensor:
+    """theta phi' / M, with M keys; theta phi' without the scale.
 
     Source: Wang et al., "Non-local Neural Networks", CVPR 2018, Eq. 4; mmcv's
     NonLocal2d(mode="dot_product").
     """
     theta, phi = x.pair(s, subsample)
-    return theta @ phi.transpose(1, 2) / phi.shape[1]
+    scores = theta @ phi.transpose(1, 2)
+    return scores / phi.shape[1] if scale else scores
+
+
+def inner_product(s: State, x: Features, rectify: bool = False) -> Tensor:
+    """X X', or relu(X) relu(X)'.
+
+    Source: Zhang, Yan, He, "LatentGNN", ICML 2019, section 3.1, Eqs. 3 and 4 (A_sim, and A_lap if
+    it is normalised).
+    """
+    rows, columns = nodes(x.receive), nodes(x.send)
+    if rectify:
+        rows, columns = rows.relu(), columns.relu()
+    return rows @ columns.transpose(1, 2)
 
 
 def concatenation(s: State, x: Features) -> Tensor:

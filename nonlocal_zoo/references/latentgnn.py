@@ -31,7 +31,8 @@ def latentgnn_v1(
     settings = dict(
         name=name,
         in_channels=in_channels,
-        reduction=channel_stride,
+        inner_channels=in_channels // channel_stride,
+        least_inner_channels=1,  # whatever was trained
         affinity=[dict(type="latent", dim=dim, shared=shared) for dim in latent_dims],
         graph_filter="graph_conv" if graph_conv_flag else "adjacency",
         residual=not without_residual,

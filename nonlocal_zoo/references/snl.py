@@ -16,7 +16,7 @@ STAGES = {
     "snl": "snl",
     "a2": "a2_relu",
     "dnl": "dnl",
-    "caylay": "snl_caylay",
+    "caylay": "snl_squared_laplacian",
 }
 _AS_PUBLISHED = dict(bias=False, norm="batch", activation="relu", zero_init=False, init="default")
 _COMMON = (

@@ -88,3 +88,8 @@ def test_a_picture_has_no_padding(name):
 @pytest.mark.parametrize("name", sorted(EXACT_SPECTRUM))
 def test_an_exact_spectrum_is_promised(name):
     assert build_affinity(affinity_config(name)).structure.low_rank
+
+
+def test_inner_products_of_any_sign_have_no_degree():
+    wrong = dict(type="inner_product", normalize="rw")
+    refuses(ValueError, lambda: build_affinity(wrong), "normalize='rw'", "allowed: rectify=True")

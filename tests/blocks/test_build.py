@@ -14,8 +14,10 @@ from nonlocal_zoo.testing import refuses
 
 def test_list_blocks():
     assert list_blocks() == BLOCKS.names() and "snl" in list_blocks()
-    assert list_blocks("*snl*") == ["snl", "snl_chebyshev", "snl_caylay"]
-    assert set(list_blocks("nl*")) == {"nl", "nl_gaussian", "nl_dot", "nl_concat"}
+    assert list_blocks("*snl*") == [
+        *("snl", "snl_chebyshev", "gsnl", "snl_arma", "snl_cayley", "snl_squared_laplacian")
+    ]
+    assert set(list_blocks("nl*")) == {"nl", "nl_gaussian", "nl_dot", "nl_sim", "nl_concat"}
     assert list_blocks("nothing*") == []
 
 
@@ -23,7 +25,7 @@ def test_list_blocks():
 def test_rows_are_complete(name):
     row = BLOCKS.get(name)
     assert row.name == name and row.plugin.isidentifier() and row.plugin.endswith("Block")
-    assert row.title and row.paper and row.code
+    assert row.title and row.paper and row.equals
     assert isinstance(build_block(name, 16), NonLocalBlock)
     assert set(row.settings) < set(inspect.signature(NonLocalBlock).parameters)
 
@@ -76,6 +78,19 @@ def test_inner_channels():
     assert build_block("snl", 16, inner_channels=5).units[0].values.out_features == 5
 
 
+@pytest.mark.parametrize("name", [n for n in list_blocks("latentgnn*") if n != "latentgnn_group"])
+def test_width_of_unit_embeddings(name):
+    """C / 16, but not under 16; a unit vector of one channel would be a sign."""
+    for channels, inner in ((3, 3), (8, 8), (16, 16), (64, 16), (256, 16), (512, 32), (1024, 64)):
+        assert build_block(name, channels).embedding.send.weight.shape[0] == inner
+    assert build_block(name, 64, inner_channels=4).embedding.send.weight.shape[0] == 4
+    refuses(ValueError, lambda: build_block(name, 64, inner_channels=3), "inner_channels=3", ">= 4")
+    wide = dict(reduction=32, least_inner_channels=2)
+    assert build_block(name, 64, **wide).embedding.send.weight.shape[0] == 2
+    plain = dict(affinity="latent", embedding="unit", in_channels=16)
+    refuses(ValueError, lambda: build_block(reduction=16, **plain), "reduction=16", ">= 4")
+
+
 @pytest.mark.parametrize(
     ("error", "arguments", "words"),
     [
@@ -97,6 +112,7 @@ def test_inner_channels():
         (LookupError, dict(init="zeros"), ["init", "fan_out"]),
         (ValueError, dict(stages=0), ["stages=0", ">= 1"]),
         (ValueError, dict(stages=1.5), ["stages=1.5", ">= 1"]),
+        (ValueError, dict(kernels=0), ["kernels=0", ">= 1"]),
         (ValueError, dict(reduction=0), ["reduction=0", ">= 1"]),
         (ValueError, dict(inner_channels=-2), ["inner_channels=-2", ">= 1"]),
         (ValueError, dict(in_channels=0), ["in_channels=0", ">= 1"]),
@@ -114,3 +130,18 @@ def test_a_block_is_a_plain_module():
     block = build_block("snl", 16)
     assert isinstance(block, nn.Module) and "relu_dot" not in dict(block.named_buffers())
     assert sum(p.numel() for p in block.parameters()) == 5 * 16 * 8 + 2 * 16
+
+
+def test_kernels_of_one_dim():
+    """K kernels of d latent nodes: with matrix weights (Table 2) and with scalars (Eq. 14)."""
+    for name, kernels in (("latentgnn", 1), ("latentgnn_3", 3), ("latentgnn", 5)):
+        block = build_block(name, 64, kernels=kernels, affinity=dict(dim=7))
+        assert [a.send.weight.shape[0] for a in block.affinities] == [7] * kernels
+        assert len({id(a.send.weight) for a in block.affinities}) == kernels
+        assert len(block.units[0].filters) == kernels
+    latent = [dict(type="latent", dim=7)]
+    (mixture,) = build_block(
+        "latentgnn_mixture", 64, affinity=dict(kernels=latent, copies=5)
+    ).affinities
+    assert [a.send.weight.shape[0] for a in mixture.kernels] == [7] * 5
+    assert mixture.weight.shape == (5,)

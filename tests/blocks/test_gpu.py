@@ -131,7 +131,7 @@ def test_half_precision_reaches_the_kernel(monkeypatch):
         return F.scaled_dot_product_attention(query, key, value, scale=1.0)
 
     monkeypatch.setattr(operators.softmax, "attention", spy)
-    for name in ("nl", "dnl", "ns", "anl", "snl_caylay"):
+    for name in ("nl", "dnl", "ns", "anl", "snl_squared_laplacian"):
         for dtype in (torch.float16, torch.bfloat16):
             seen.clear()
             block = make(name).eval()

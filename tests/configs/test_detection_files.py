@@ -65,8 +65,12 @@ def test_coco(path):
         kind = {"nl": "NL", "latentgnn": "LatentGNN"}[kind]
         expected = setting.cost(kind, stages, int(kernels or 1)).parameters
         assert sum(p.numel() for b in found.values() for p in b.parameters()) == expected
-    other = {"snl-stage4": "snl", "latentgnn-stage4-mixture": "latentgnn_mixture",
-             "latentgnn-stage4-group": "latentgnn_group"}  # fmt: skip
+    other = {
+        "snl-stage4": "snl",
+        "nl-softmax-stage4": "nl",
+        "latentgnn-stage4-mixture": "latentgnn_mixture",
+        "latentgnn-stage4-group": "latentgnn_group",
+    }
     if name in other:
         (block,) = found.values()
         with torch.device("meta"):

@@ -23,6 +23,8 @@ from nonlocal_zoo.experiments.compare.place import read_base
 from nonlocal_zoo.experiments.tasks.pointcloud import POINTS, draw_cloud, rarest
 from nonlocal_zoo.experiments.visualize import main as visualize
 
+BLOCKS = {"nl": "nl_sim", "nl-softmax": "nl"}  # where a file is called otherwise
+
 CONFIGS = Path(__file__).parents[2] / "configs" / "pointcloud"
 FILES = sorted(path for path in CONFIGS.glob("*.py") if not path.name.startswith("compare_"))
 COMPARISON = CONFIGS / "compare_oakland.py"
@@ -65,7 +67,7 @@ def short(config, folder):
 def test_builds_the_network_of_its_name(path):
     config, name = Config.fromfile(path), path.stem.split("_pointnet2")[0]
     model = MODELS.build(config.model)
-    assert config.model.get("block", dict(name="none"))["name"] == name
+    assert config.model.get("block", dict(name="none"))["name"] == BLOCKS.get(name, name)
     blocks = [module for module in model.modules() if isinstance(module, NodeBlock)]
     assert len(blocks) == (0 if name == "none" else 4)
     train = DATASETS.build(config.train_dataloader.dataset)

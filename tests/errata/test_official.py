@@ -51,7 +51,7 @@ def test_gsnl_third_term_adds_nothing():
 def test_caylay_is_no_cayley_filter():
     """official SNL, SNL-Classification/model/nls/caylay.py
     | no Cayley transform: (I - A)^2, a polynomial of order 2
-    | snl_caylay has its numbers and says so in the table
+    | snl_squared_laplacian has its numbers and says so in the table
     """
     eigenvalues = torch.linspace(-1, 1, 9).double()
     basis = FILTERS.build("squared_laplacian", in_channels=1, out_channels=1).basis(eigenvalues)[
@@ -74,7 +74,7 @@ def test_criss_cross_runs_on_cuda_only():
     scores = torch.zeros(3, 3)
     with pytest.raises((AssertionError, RuntimeError)):
         scores - torch.diag(torch.tensor(float("inf")).cuda().repeat(3))
-    for name in ("cc", "cgnl_rbf", "snl_caylay"):
+    for name in ("cc", "cgnl_rbf", "snl_squared_laplacian"):
         assert build_block(name, 8)(torch.randn(1, 8, 3, 3)).isfinite().all()
 
 

@@ -24,7 +24,7 @@ def test_rows_are_the_papers():
 @pytest.mark.parametrize(
     ("block", "row"),
     [
-        (dict(name="nl"), dict(kind="NL", kernels=1)),
+        (dict(name="nl_sim"), dict(kind="NL", kernels=1)),
         (dict(name="latentgnn", reduction=4, graph_filter="graph_conv"),
          dict(kind="LatentGNN", kernels=1)),
         (dict(name="latentgnn_3", reduction=4, graph_filter="graph_conv"),

@@ -8,6 +8,7 @@ from graphs import EXACT, ITERATED, NODES, near, randn
 from nonlocal_zoo.filters.heat import Heat
 from nonlocal_zoo.functions import heat_kernel
 from nonlocal_zoo.operators import Dense, Identity, LowRank
+from nonlocal_zoo.registry import FILTERS
 
 EVERY = {**EXACT, **ITERATED}
 every = pytest.mark.parametrize("name", EVERY)
@@ -71,3 +72,13 @@ def test_refusals():
     for time in (0, -1.0, float("nan")):
         with pytest.raises(ValueError, match=f"time={time!r}; allowed: a number > 0"):
             Heat(3, 2, time=time)
+
+
+@pytest.mark.parametrize("name", ["heat", "cayley"])
+def test_numbers_that_were_saved_without_an_axis(name):
+    """As they were before they could be sharded."""
+    one, other = (FILTERS.build(name, in_channels=3, out_channels=2) for _ in range(2))
+    state = {k: v + 1 for k, v in one.state_dict().items()}
+    key = next(k for k in state if k.startswith("log_"))
+    other.load_state_dict({**state, key: state[key].squeeze(0)})
+    assert torch.equal(other.state_dict()[key], state[key])

@@ -22,8 +22,6 @@ TRACED = (2, CHANNELS, 6, 5)  # what is traced,
 OTHERS = ((3, CHANNELS, 7, 9), (2, CHANNELS, 12, 4))  # and what the same graph must run on
 SNL = {"type": "relu_dot", "symmetrize": True, "normalize": "sym"}
 FILTERS = (  # those that are more than sums of A^k
-    {"type": "arma", "order": 1},
-    {"type": "cayley", "order": 1},
     {"type": "heat"},
     {"type": "spectral", "knots": 4},
 )
@@ -34,8 +32,8 @@ def _build(name: str | None, **overrides) -> nn.Module:
 
 
 SMALLER = {  # two kernels trace as three do, and faster
-    "latentgnn_3": {"affinity": SMALL_LATENT[:2]},
-    "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT[:2]}},
+    "latentgnn_3": {"affinity": {"dim": 5}, "kernels": 2},
+    "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT, "copies": 2}},
 }
 CASES: dict[str, Callable[[], nn.Module]] = {
     name: partial(_build, name, **{**BLOCK_OVERRIDES, **SMALLER}.get(name, {}))
@@ -128,8 +126,8 @@ WAYS = {
 # (case, way): (what the error says, why)
 REFUSED: dict[tuple[str, str], tuple[str, str]] = {
     ("nl_concat", "ONNX"): ("aten.searchsorted", "ONNX cannot search in sorted values"),
-    ("snl with arma", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
-    ("snl with cayley", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
+    ("snl_arma", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
+    ("snl_cayley", "ONNX"): ("aten._linalg_solve_ex", "ONNX cannot solve linear systems"),
     ("snl with spectral", "ONNX"): ("aten.linalg_qr", "ONNX has no QR, nor eigenvalues"),
 }
 

@@ -25,18 +25,20 @@ AFFINITY_ARGUMENTS: dict[str, dict[str, Any]] = {
         ]
     },
 }
-SMALL_LATENT = [{"type": "latent", "dim": dim} for dim in (5, 4, 3)]
+SMALL_LATENT = [{"type": "latent", "dim": 5}]
 BLOCK_OVERRIDES: dict[str, dict[str, Any]] = {
     "ema": {"affinity": {"bases": 5}},
     "glore": {"affinity": {"dim": 5}},
     "latentgnn": {"affinity": {"dim": 5}},
     "latentgnn_group": {"affinity": {"dim": 3, "groups": 2}},
     "nearest": {"affinity": {"neighbours": 4}},
+    "latentgnn_paper": {"affinity": {"dim": 5}},
     "latentgnn_shared": {"affinity": {"dim": 5}},
-    "latentgnn_3": {"affinity": SMALL_LATENT},
+    "latentgnn_3": {"affinity": {"dim": 5}},
     "latentgnn_mixture": {"affinity": {"kernels": SMALL_LATENT}},
 }
 NOT_NORMALIZABLE = {"compact", "dot_product", "reasoning"}  # entries of any sign
+WHERE_NORMALIZED = {"inner_product": {"rectify": True}}  # what a normalisation needs besides
 NORMALIZE = {"symmetric_gaussian": ("sym", "rw")}  # what it takes, if not all three
 
 
@@ -70,7 +72,7 @@ def forms(name: str) -> list[dict[str, Any]]:
         {
             **affinity_config(name),
             **({"symmetrize": s} if s is not None else {}),
-            **({"normalize": n} if n is not None else {}),
+            **({"normalize": n, **WHERE_NORMALIZED.get(name, {})} if n is not None else {}),
         }
         for s, n in itertools.product(symmetrize, normalize)
     ]
@@ -91,6 +93,7 @@ EXACT_SPECTRUM = {
     "double_attention",
     "expectation_maximization",
     "identity",
+    "inner_product",
     "latent",
     "relu_dot",
 }

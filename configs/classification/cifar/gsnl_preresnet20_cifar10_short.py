@@ -2,4 +2,4 @@
 _base_ = './none_preresnet20_cifar10_short.py'
 model = dict(
     backbone=dict(insert=[dict(stage='layer1', position=2,
-                               block=dict(name='snl', graph_filter=dict(order=2)))]))
+                               block=dict(name='gsnl'))]))

@@ -2,4 +2,4 @@
 _base_ = './none_preresnet56_cifar100.py'
 model = dict(
     backbone=dict(insert=[dict(stage='layer1', position=2,
-                               block=dict(name='snl', graph_filter=dict(order=2)))]))
+                               block=dict(name='gsnl'))]))

@@ -2,4 +2,4 @@
 _base_ = './none_resnet50_imagenet_short.py'
 model = dict(
     backbone=dict(insert=[dict(stage='layer3', position='before_last',
-                               block=dict(name='snl', graph_filter='cayley'))]))
+                               block=dict(name='snl_cayley'))]))

@@ -4,7 +4,7 @@ A row is a point of affinity x filter x fusion: arguments of NonLocalBlock under
 block of known parts is one more row; nothing else changes.
 """
 
-from . import dense, spectral, latentgnn, attention, compact  # noqa: F401, I001 (table order)
+from . import dense, spectral, gnn, latentgnn, attention, compact  # noqa: F401, I001 (table order)
 from .base import Preset
 
 __all__ = ["Preset"]

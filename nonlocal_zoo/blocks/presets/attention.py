@@ -1,6 +1,6 @@
 """Attention to less than everything: bases, cells, rows and columns, channels."""
 
-from .base import Preset
+from .base import PAPER, Preset
 
 # Dual Attention Network for Scene Segmentation, arXiv 1809.02983
 _DANET = "Fu et al., CVPR 2019"
@@ -10,8 +10,9 @@ Preset(
     "A2Block",
     "Double attention (efficient attention is the same)",
     "Chen et al., NeurIPS 2018, Eq. 5",
-    "none official; the SNL code's 'a2' is a2_relu",
+    PAPER,
     dict(affinity="double_attention", graph_filter="adjacency", zero_init=True),
+    "the SNL code's 'a2' is a2_relu",
 )
 
 Preset(
@@ -19,8 +20,9 @@ Preset(
     "ANLBlock",
     "Asymmetric non-local, pyramid of keys (APNB)",
     "Zhu et al., ICCV 2019, Eqs. 6-8",
-    "SNL-Classification APNB; its conv_bn_dropout is declared and never used",
+    "SNL-Classification APNB",
     dict(affinity="pyramid", graph_filter="adjacency", zero_init=True),
+    "its conv_bn_dropout is declared and never used",
 )
 
 Preset(
@@ -28,8 +30,7 @@ Preset(
     "CCBlock",
     "Criss-cross attention, recurrent",
     "Huang et al., ICCV 2019, Eqs. 2-3",
-    "CCNet's RCCAModule: R = 2 rounds with the same weights. A row sum is 1, so that W_z goes "
-    "behind A: A (x W + b) = (A x) W + b",
+    "CCNet CrissCrossAttention",
     dict(
         affinity="criss_cross",
         graph_filter="adjacency",
@@ -38,6 +39,8 @@ Preset(
         recurrence=2,
         residual_scale=True,
     ),
+    "R = 2 rounds with the same weights, as RCCAModule. A row sum is 1, so that W_z goes behind "
+    "A: A (x W + b) = (A x) W + b",
 )
 
 Preset(
@@ -45,8 +48,9 @@ Preset(
     "EMABlock",
     "Expectation-maximisation attention",
     "Li et al., ICCV 2019, Eqs. 11-14",
-    "mmseg EMAModule, which passes no gradient; the residual is the one that EMAHead adds",
+    "mmseg EMAModule",
     dict(affinity="expectation_maximization", graph_filter="propagation", values=False),
+    "theirs passes no gradient; the residual is the one that EMAHead adds",
 )
 
 Preset(
@@ -54,7 +58,7 @@ Preset(
     "DANetPositionBlock",
     "Position attention",
     f"{_DANET}, Eqs. 1-2",
-    "mmseg PAM; W_z goes behind A as in cc",
+    "mmseg PAM",
     dict(
         affinity=dict(type="embedded_gaussian", scale=False),
         graph_filter="adjacency",
@@ -62,6 +66,7 @@ Preset(
         values=False,
         residual_scale=True,
     ),
+    "W_z goes behind A as in cc",
 )
 
 Preset(
@@ -69,8 +74,9 @@ Preset(
     "DANetChannelBlock",
     "Channel attention",
     f"{_DANET}, Eqs. 3-4",
-    "mmseg CAM: softmax of max - x.x, which is softmax of -x.x",
+    "mmseg CAM",
     dict(affinity="channel", graph_filter="propagation", values=False, residual_scale=True),
+    "softmax of max - x.x, which is softmax of -x.x",
 )
 
 Preset(
@@ -78,7 +84,7 @@ Preset(
     "DANetBlock",
     "Position plus channel attention",
     f"{_DANET}, Fig. 2",
-    "mmseg DAHead sums the two after a convolution each; this sums them at once",
+    PAPER,
     dict(
         affinity=[dict(type="embedded_gaussian", scale=False), "channel"],
         graph_filter=["adjacency", "propagation"],
@@ -86,4 +92,6 @@ Preset(
         values=False,
         residual_scale=True,
     ),
+    "mmseg's DAHead sums danet_position and danet_channel after a convolution each; this sums "
+    "them at once",
 )

@@ -7,6 +7,10 @@ from typing import Any
 
 from ...registry import BLOCKS
 
+# What a block equals that has the numbers of no released implementation.
+PAPER = "from the paper alone"
+OURS = "this project"
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -17,16 +21,19 @@ class Preset:
         plugin: its class name in mm configs.
         title: in tables.
         paper: where it was published.
-        code: the implementation that it equals, and where that differs from the paper.
+        equals: the published class that has its numbers, weight for weight, as the golden files of
+            the tests show; or PAPER, or OURS.
         settings: arguments of NonLocalBlock.
+        note: where the class, the paper and the block differ, for docs/blocks.md.
     """
 
     name: str
     plugin: str
     title: str
     paper: str
-    code: str
+    equals: str
     settings: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def __post_init__(self) -> None:
         BLOCKS.register(self.name)(self)

@@ -1,6 +1,6 @@
 """Blocks over channels: compact generalized, global context."""
 
-from .base import Preset
+from .base import PAPER, Preset
 
 # Compact Generalized Non-local Network, arXiv 1810.13125
 _CGNL = dict(graph_filter="adjacency", bias=False)
@@ -10,8 +10,9 @@ Preset(
     "CGNLBlock",
     "Compact generalized non-local, dot product",
     "Yue et al., NeurIPS 2018, Eq. 7",
-    "SNL-Classification SpatialCGNLx is the RBF version",
+    PAPER,
     dict(affinity="compact", norm=dict(type="group", groups=1), **_CGNL),
+    "SNL-Classification has the RBF version alone, cgnl_rbf",
 )
 
 Preset(
@@ -19,8 +20,9 @@ Preset(
     "CGNLRBFBlock",
     "Compact generalized non-local, Gaussian RBF",
     "Yue et al., NeurIPS 2018, Eqs. 11-13",
-    "SNL-Classification SpatialCGNLx, which computes its kernel in float32 and on CUDA only",
+    "SNL-Classification SpatialCGNLx",
     dict(affinity=dict(type="compact", order=2), norm=dict(type="group", groups=1), **_CGNL),
+    "theirs computes its kernel in float32 and on CUDA only",
 )
 
 Preset(
@@ -28,7 +30,7 @@ Preset(
     "GCBlock",
     "Global context",
     "Cao et al., ICCVW 2019, Eq. 5",
-    "mmcv ContextBlock(pooling_type='att', fusion_types=('channel_add',))",
+    "mmcv ContextBlock, channel_add",
     dict(
         affinity="global_pooling",
         graph_filter="bottleneck",
@@ -43,7 +45,7 @@ Preset(
     "GCMulBlock",
     "Global context, added and multiplied",
     "Cao et al., ICCVW 2019",
-    "mmcv ContextBlock(fusion_types=('channel_add', 'channel_mul'))",
+    "mmcv ContextBlock, channel_add and channel_mul",
     dict(
         affinity="global_pooling",
         graph_filter="bottleneck",

@@ -1,6 +1,6 @@
 """Non-local blocks: a softmax or dot product affinity, one step of propagation."""
 
-from .base import Preset
+from .base import OURS, PAPER, Preset
 
 # Non-local Neural Networks, arXiv 1711.07971
 _NL = "Wang et al., CVPR 2018"
@@ -11,8 +11,9 @@ Preset(
     "NLBlock",
     "Non-local, embedded Gaussian",
     f"{_NL}, Eqs. 3, 6",
-    "mmcv NonLocal2d(mode='embedded_gaussian'), which divides the logits by sqrt(c)",
+    "mmcv NonLocal2d",
     dict(affinity="embedded_gaussian", **_NONLOCAL),
+    "its logits are divided by sqrt(c)",
 )
 
 Preset(
@@ -20,7 +21,7 @@ Preset(
     "NLGaussianBlock",
     "Non-local, Gaussian",
     f"{_NL}, Eq. 2",
-    "mmcv NonLocal2d(mode='gaussian')",
+    "mmcv NonLocal2d, mode gaussian",
     dict(affinity="gaussian", **_NONLOCAL),
 )
 
@@ -29,8 +30,19 @@ Preset(
     "NLDotBlock",
     "Non-local, dot product",
     f"{_NL}, Eq. 4",
-    "mmcv NonLocal2d(mode='dot_product')",
+    "mmcv NonLocal2d, mode dot_product",
     dict(affinity="dot_product", **_NONLOCAL),
+)
+
+Preset(
+    "nl_sim",
+    "NLSimBlock",
+    "Non-local with A_sim, the '+NL Block' of LatentGNN's tables",
+    "Zhang et al., ICML 2019, section 4.1.1",
+    PAPER,
+    dict(affinity=dict(type="dot_product", scale=False), **_NONLOCAL),
+    "the '+NL Block' rows, which the authors did not release. On COCO theirs has pooled keys and "
+    "values (subsample=True), by its multiply-adds",
 )
 
 Preset(
@@ -38,8 +50,9 @@ Preset(
     "NLConcatBlock",
     "Non-local, concatenation",
     f"{_NL}, Eq. 5",
-    "mmcv NonLocal2d(mode='concatenation'), which cannot be trained; this can",
+    "mmcv NonLocal2d, mode concatenation",
     dict(affinity="concatenation", **_NONLOCAL),
+    "theirs cannot be trained; this can",
 )
 
 Preset(
@@ -56,6 +69,6 @@ Preset(
     "NearestBlock",
     "Embedded Gaussian on the 16 nearest nodes",
     "this project",
-    "none",
+    OURS,
     dict(affinity="nearest", **_NONLOCAL),
 )

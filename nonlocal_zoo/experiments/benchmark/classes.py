@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...blocks.parts import inner_width
 from ...references import translate
 from .cases import Case
 from .peers import Contender, NoPeer, place_of
@@ -68,4 +69,5 @@ class Published:
 def inner(case: Case) -> int:
     """Inner channels of a case's block."""
     settings = case.settings
-    return settings.get("inner_channels") or max(case.channels // settings.get("reduction", 2), 1)
+    reduction, least = settings.get("reduction", 2), settings.get("least_inner_channels", 1)
+    return inner_width(case.channels, reduction, settings.get("inner_channels"), least)

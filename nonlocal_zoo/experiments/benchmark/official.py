@@ -39,10 +39,9 @@ def _stage(nl_type: str, case: Case) -> dict[str, Any]:
 
 
 def _latent(mode: str, case: Case) -> dict[str, Any]:
-    kernels = case.settings["affinity"]
-    dims = [kernel["dim"] for kernel in (kernels if isinstance(kernels, list) else [kernels])]
+    dims = [case.settings["affinity"]["dim"]] * case.settings.get("kernels", 1)
     return dict(in_channels=case.channels, latent_dims=dims, num_kernels=len(dims), mode=mode,
-                channel_stride=case.settings["reduction"])  # fmt: skip
+                channel_stride=case.channels // inner(case))  # fmt: skip
 
 
 def _snl(nl_type: str) -> tuple[str, Published]:
