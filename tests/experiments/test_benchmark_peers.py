@@ -123,8 +123,8 @@ def test_official_classes_come_from_a_path(tmp_path):
         PEERS.get("official")(case, block, {})
     peer = PEERS.get("official")(case, block, {"latentgnn": str(tmp_path)})
     arguments, weights = peer.forward(None)
-    assert arguments["channel_stride"] == 16 and arguments["latent_dims"] == [100]
-    assert weights["up_channel.0.weight"].shape == (32, 2, 1, 1)
+    assert arguments["channel_stride"] == 2 and arguments["latent_dims"] == [100]
+    assert weights["up_channel.0.weight"].shape == (32, 16, 1, 1)  # the least width
     assert "lib.latentgnn_v1" not in __import__("sys").modules
     with pytest.raises(NoPeer, match="nowhere"):
         PEERS.get("official")(case, block, {"latentgnn": str(tmp_path / "nowhere")})
