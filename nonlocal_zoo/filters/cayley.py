@@ -67,10 +67,12 @@ class Cayley(LinearFilter):
         solved = solve(z)
         now = torch.cat([z - 2 * solved, -2 * zoom * (solved - operator.matmul(solved))], dim=-1)
         before = torch.cat([z, torch.zeros_like(z)], dim=-1).to(now.dtype)
-        yield from now.chunk(2, dim=-1)
-        for _ in range(self.order - 1):
-            before, now = now, 2 * (now - 2 * solve(now)) - before
-            yield from now.chunk(2, dim=-1)
+        for power in range(self.order):
+            if power:
+                before, now = now, 2 * (now - 2 * solve(now)) - before
+            real, imaginary = now.chunk(2, dim=-1)
+            yield real
+            yield imaginary
 
     def basis(self, eigenvalues: Tensor) -> Tensor:
         """Real and imaginary parts of powers of (h l - i) / (h l + i), l = 1 - lambda."""
