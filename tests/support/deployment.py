@@ -123,10 +123,7 @@ WAYS = {
     "torch.export": check_export,
     "ONNX": check_onnx,
 }
-ONE_SIZE = (
-    "of a graph for any size torch 2.13's inductor gives a concatenation the strides of the first "
-    "size, and raises at the second; with dynamic=False it works"
-)
+ONE_SIZE = "with dynamic=False alone: torch 2.13 keeps the first size's strides of a concatenation"
 # (case, way): (what the error says, why)
 REFUSED: dict[tuple[str, str], tuple[str, str]] = {
     ("nl_concat", "ONNX"): ("aten.searchsorted", "ONNX cannot search in sorted values"),
