@@ -1,5 +1,6 @@
 """What is wrong with the files of a data set, all of it, before anybody trains on them."""
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,12 +25,15 @@ def faults(dataset: Any, workers: int | None = None) -> list[str]:
     Args:
         dataset: of mmengine's kind (others are passed over): ``get_data_info`` gives ``img_path``
             and perhaps ``seg_map_path``, ``label_map``, ``reduce_zero_label``; ``metainfo`` the
-            classes.
+            classes; ``ann_file`` perhaps a JSON file of COCO's kind. Or one that has ``faults``
+            itself, as sets of clouds do.
         workers: threads; None: one for each core.
 
     Returns:
         "path: what is wrong", in the order of the paths; [] where nothing is.
     """
+    if hasattr(dataset, "faults"):
+        return dataset.faults()
     if not hasattr(dataset, "get_data_info"):
         return []
     classes = len(dataset.metainfo.get("classes") or ()) or None
@@ -37,6 +41,7 @@ def faults(dataset: Any, workers: int | None = None) -> list[str]:
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         found = [line for lines in pool.map(partial(_of, classes=classes), records)
                  for line in lines]  # fmt: skip
+    found += annotation_faults(getattr(dataset, "ann_file", ""))
     whole = getattr(dataset, "_indices", None) is None
     return sorted(found + (list(_orphans(records)) if whole else []))
 
@@ -58,6 +63,33 @@ def _of(record: dict[str, Any], classes: int | None) -> list[str]:
                 f"{label_path}: labels {wrong[:5]}{' ...' if wrong[5:] else ''}; allowed: 0 to "
                 f"{max(known - {IGNORED})} and {IGNORED}"
             )
+    return lines
+
+
+def annotation_faults(path: str) -> list[str]:
+    """Of a JSON file of COCO's kind: boxes that are no numbers, and categories and pictures that it
+    does not have. Its readers drop the latter without a word."""
+    if not path.endswith(".json"):
+        return []
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        known = {"category": content["categories"], "image": content["images"]}
+        known = {kind: {entry["id"] for entry in entries} for kind, entries in known.items()}
+        entries = list(enumerate(content["annotations"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"{path}: no annotations of COCO's kind ({error!r})"]
+    lines = []
+    for number, entry in entries:
+        box = np.asarray(entry.get("bbox", ()), dtype=float)
+        if box.shape != (4,) or not np.isfinite(box).all():
+            lines.append(f"{path}: annotation {number} has the box {entry.get('bbox')}")
+        for kind, ids in known.items():
+            if entry.get(f"{kind}_id") not in ids:
+                lines.append(
+                    f"{path}: annotation {number} is of {kind} {entry.get(f'{kind}_id')!r}, "
+                    "which the file does not list"
+                )
     return lines
 
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..blocks import NonLocalBlock, build_block
 from ..registry import check_arguments, parameters_of
 from .weight_files import SAFETENSORS, is_plain, read_weights, write_weights
@@ -61,8 +63,8 @@ def load_block(path: str | os.PathLike) -> NonLocalBlock:
 
 def _build(spec: Mapping[str, Any], weights: Mapping[str, Any], where: Any) -> NonLocalBlock:
     check_arguments("block", ["name", *parameters_of(NonLocalBlock)], spec)
-    block = build_block(**spec)
-    mine = block.state_dict()
+    with torch.device("meta"):  # sizes first: a file of 10 KB may name a block of gigabytes
+        mine = build_block(**spec).state_dict()
     wrong = sorted(mine.keys() ^ weights.keys())
     wrong += [k for k, v in weights.items() if k in mine and v.shape != mine[k].shape]
     if wrong:
@@ -70,6 +72,7 @@ def _build(spec: Mapping[str, Any], weights: Mapping[str, Any], where: Any) -> N
             f"{where}: the weights are not those of {dict(spec)}: {len(wrong)} tensors are "
             f"missing, left over or of another shape, {', '.join(wrong[:3])} among them"
         )
+    block = build_block(**spec)
     floating = {value.dtype for value in weights.values() if value.is_floating_point()}
     if len(floating) == 1:
         block.to(floating.pop())

@@ -1,7 +1,11 @@
 """Faults of data are all listed, by path, before the first iteration."""
 
+import copy
+import json
+import math
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,7 +13,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 
-from nonlocal_zoo.datasets.check import faults
+from nonlocal_zoo.datasets.check import annotation_faults, faults
+from nonlocal_zoo.datasets.pointcloud.columns import ColumnDataset, Scene
 from nonlocal_zoo.engine import launch
 from nonlocal_zoo.engine.config import ConfigError
 
@@ -103,3 +108,70 @@ def test_drawn_sets_have_no_files(tmp_path):
     with DefaultScope.overwrite_default_scope("mmseg"):
         made = DATASETS.build(dict(type="LongRangeDataset", split="val", size=8))
     assert faults(made) == []
+
+
+ANNOTATIONS = {
+    "images": [{"id": 3, "file_name": "a.png"}],
+    "categories": [{"id": 1, "name": "cell"}],
+    "annotations": [{"id": 0, "image_id": 3, "category_id": 1, "bbox": [1.0, 2.0, 3.0, 4.0]}],
+}
+SPOILED = {
+    "a box that is no number": (("bbox", [1.0, math.nan, 3.0, 4.0]), "has the box [1.0, nan"),
+    "a box of three numbers": (("bbox", [1.0, 2.0, 3.0]), "has the box [1.0, 2.0, 3.0]"),
+    "an unknown category": (("category_id", 7), "is of category 7"),
+    "an unknown picture": (("image_id", 9), "is of image 9"),
+}
+
+
+def test_whole_annotations(tmp_path):
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps(ANNOTATIONS))
+    assert annotation_faults(str(path)) == []
+
+
+@pytest.mark.parametrize(("change", "words"), SPOILED.values(), ids=SPOILED)
+def test_spoiled_annotations(tmp_path, change, words):
+    """Each is one line, with the file and the number of the annotation."""
+    spoiled, path = copy.deepcopy(ANNOTATIONS), tmp_path / "train.json"
+    key, value = change
+    spoiled["annotations"].append({**spoiled["annotations"][0], key: value})
+    path.write_text(json.dumps(spoiled))
+    (line,) = annotation_faults(str(path))
+    assert line.startswith(f"{path}: annotation 1 ") and words in line
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"images": []}', '{"images": 1}'])
+def test_files_without_annotations(tmp_path, text):
+    path = tmp_path / "train.json"
+    path.write_text(text)
+    (line,) = annotation_faults(str(path))
+    assert str(path) in line and "no annotations of COCO's kind" in line
+
+
+def test_annotations_are_looked_at(tmp_path):
+    """By what the hook calls, for sets that have such a file."""
+
+    class Boxes:
+        metainfo: ClassVar = {}
+        ann_file = str(tmp_path / "train.json")
+
+        def __len__(self):
+            return 0
+
+        def get_data_info(self, index):
+            raise IndexError(index)
+
+    assert len(faults(Boxes())) == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_clouds(value):
+    """A point that is nowhere is one line, with the scene and the point."""
+    pos = np.random.default_rng(0).uniform(0, 4, (50, 3)).astype(np.float32)
+    label = np.zeros(50, np.int64)
+    assert faults(ColumnDataset([Scene("a", pos, label)], 1.5, 10, False)) == []
+    spoiled = pos.copy()
+    spoiled[7, 1] = value
+    scenes = [Scene("a", pos, label), Scene("b", spoiled, label)]
+    (line,) = faults(ColumnDataset(scenes, 1.5, 10, True))
+    assert line.startswith("b: 1 of 50 points are nowhere, point 7 at ")

@@ -42,3 +42,12 @@ def test_refusals(tmp_path):
         refuses(ValueError, lambda: load_block(path), words)
     save_file(block.state_dict(), path, {"block": json.dumps(dict(snl, name="os.system"))})
     refuses(UnknownNameError, lambda: load_block(path), "block='os.system'", "Allowed")
+
+
+def test_sizes_are_compared_before_memory_is_taken(tmp_path):
+    """A small file may name a block of gigabytes."""
+    path = tmp_path / "b.safetensors"
+    block = build_block("snl", 16)
+    wide = dict(name="nl", in_channels=2**16, inner_channels=2**16)
+    save_file(block.state_dict(), path, {"block": json.dumps(wide)})
+    refuses(ValueError, lambda: load_block(path), "of another shape")

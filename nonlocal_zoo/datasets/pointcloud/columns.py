@@ -73,6 +73,18 @@ class ColumnDataset(Dataset):
         """Names and colours of the classes, for metrics and pictures."""
         return dict(self.METAINFO)
 
+    def faults(self) -> list[str]:
+        """A line for each scene with a place that is no number: see datasets/check.py."""
+        lines = []
+        for scene in self.scenes:
+            wrong = np.flatnonzero(~np.isfinite(scene.pos).all(1))
+            if len(wrong):
+                lines.append(
+                    f"{scene.name}: {len(wrong)} of {len(scene.pos)} points are nowhere, point "
+                    f"{wrong[0]} at {scene.pos[wrong[0]].tolist()}"
+                )
+        return lines
+
     def __len__(self) -> int:
         return len(self.chunks)
 

@@ -14,10 +14,6 @@ from ..arrays import ArrayUnpickler
 from .columns import IGNORE, ColumnDataset, Scene
 
 FILES = {"train": "scannet_train.pickle", "test": "scannet_test.pickle"}
-# What numpy's arrays name in Python 3's pickles of protocol 2, and contiguous ones in 5.
-ALSO = {("_codecs", "encode")} | {
-    (f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")
-}
 
 
 @DATASETS.register_module()
@@ -111,7 +107,7 @@ def read_scenes(path: Path) -> list[Scene]:
 
 def _load(file: BinaryIO, path: Path) -> list:
     try:
-        return ArrayUnpickler(file, "latin1", ALSO).load()
+        return ArrayUnpickler(file, "latin1").load()
     except (pickle.UnpicklingError, EOFError) as error:
         raise ValueError(
             f"{path}: {error}; allowed: two pickles, a list of (N, 3) arrays and a list of (N,) "
