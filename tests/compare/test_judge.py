@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from counts import count
 
-from nonlocal_zoo.experiments.compare.judge import judge, spread
+from nonlocal_zoo.experiments.compare.judge import judge, spread, step
 
 
 def scores(*values):
@@ -50,9 +51,22 @@ def test_one_seed_has_no_interval():
 
 
 def test_equal_differences():
+    """Two by chance are no proof where scores go in steps of one; steps of 0.01 leave no doubt."""
     results = judge({"same": scores(1, 2), "more": scores(2, 3)}, scores(1, 2))
     assert results["same"].verdict == "identical"
-    assert (results["more"].verdict, results["more"].p) == ("better", 0)
+    assert results["more"].verdict == "inconclusive" and results["more"].p > 0.3
+    fine = judge({"more": scores(2.01, 3.52)}, scores(1.01, 2.52))["more"]
+    assert fine.verdict == "better" and 0 < fine.p < 0.01
+    assert judge({"more": scores(2, 3)}, scores(0, 1))["more"].verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [([1, 2, 4], 1), ([93.75, 87.5, 100], 6.25), ([50.01, 50.03, 49.98], 0.01), ([3, 3], 0),
+     ([], 0), ([0, math.pi, math.e], 0), ([0.1 + 0.2, 0.3, 0.6], 0.3)],
+)  # fmt: skip
+def test_step(values, wanted):
+    assert step(values) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_holm_steps_down():
@@ -85,3 +99,30 @@ def test_where_nothing_differs_better_is_rare():
         any_verdict += bool(verdicts - {"inconclusive"})
     assert better <= 0.06 * 2000
     assert 0.02 * 2000 <= any_verdict <= 0.06 * 2000  # it does judge, and at its level
+
+
+NULLS = {  # no difference, in scores that take few values
+    "16 pictures, nine of ten right": lambda r, n: 100 * r.binomial(16, 0.9, n) / 16,
+    "16 pictures, nearly all right": lambda r, n: 100 * r.binomial(16, 0.98, n) / 16,
+    "100 pictures": lambda r, n: r.binomial(100, 0.5, n).astype(float),
+    "two decimals": lambda r, n: np.round(50 + 0.02 * r.standard_normal(n), 2),
+    "nearly always the same two decimals": lambda r, n: np.round(
+        50.003 + 0.005 * r.standard_normal(n), 2
+    ),
+    "solved or not": lambda r, n: r.choice([25.0, 100.0], n),
+}
+
+
+@pytest.mark.trust
+@pytest.mark.parametrize("draw", NULLS.values(), ids=NULLS)
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("blocks", [1, 5])
+def test_few_values(draw, seeds, blocks):
+    """The chance of any verdict stays under 5 %, and what a sample of this size adds to it."""
+    random, times = np.random.default_rng(0), count(300, 2000)
+    false = 0
+    for _ in range(times):
+        family = {f"b{k}": scores(*draw(random, seeds)) for k in range(blocks)}
+        verdicts = {d.verdict for d in judge(family, scores(*draw(random, seeds))).values()}
+        false += bool(verdicts & {"better", "worse"})
+    assert false <= 0.05 * times + 3 * math.sqrt(0.05 * 0.95 * times)

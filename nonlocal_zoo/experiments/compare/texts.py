@@ -31,7 +31,7 @@ def cells_of(line: Line) -> Sequence[str]:
         _number(line.mean, "{:.2f}") + _number(line.deviation, " ± {:.2f}"),
         _number(d.mean, "{:+.2f}") if d else "",
         interval,
-        _number(d.p, "{:.3f}") if d else "",
+        ("< 0.001" if d.p < 0.001 else _number(d.p, "{:.3f}")) if d else "",
         d.verdict if d else "",
         f"{line.entry.added.parameters:,}",
         f"{line.entry.added.multiply_adds / 1e6:,.1f} M",
@@ -49,7 +49,9 @@ def caption(lines: list[Line], metric: str) -> str:
         f"{metric} on the test set after the last iteration, in percent. Differences are paired by "
         f"seed; intervals are t intervals of the mean difference, at the level at which Holm's "
         f"procedure judges each of the {m} blocks, so that the chance of any false verdict is at "
-        f"most 5 %; p is Holm-adjusted. Multiply-adds are of one forward pass on one picture."
+        f"most 5 %; p is Holm-adjusted. Where scores take few values, the step between them is the "
+        f"least deviation that a difference is taken to have. Multiply-adds are of one forward "
+        f"pass on one picture."
     )
 
 
