@@ -41,6 +41,10 @@ Count = Annotated[int, Between(1, 65536)]
 Rounds = Annotated[int, Between(1, 1000)]
 Order = Annotated[int, Between(0, 1000)]
 Positive = Annotated[float, Between(0, above=True)]
+# Beyond these a float32 holds no result.
+Powers = Annotated[int, Between(0, 30)]
+Time = Annotated[float, Between(0, 1e6, above=True)]
+Temperature = Annotated[float, Between(1e-6)]
 Share = Annotated[float, Between(0, 1)]
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..arguments import Count, Order, Positive
+from ..arguments import Count, Positive, Powers
 from ..operators import GraphOperator, GroupNodes, LowRank, Structure
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
@@ -43,7 +43,7 @@ class Compact(Affinity):
         inner_channels: Count,
         bias: bool = True,
         groups: Count = 1,
-        order: Order | None = None,
+        order: Powers | None = None,
         gamma: Positive = 1e-4,
         symmetrize: bool = False,
     ) -> None:

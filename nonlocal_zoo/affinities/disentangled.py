@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..arguments import Count, Positive
+from ..arguments import Count, Temperature
 from ..operators import GraphOperator, LowRank, Softmax
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
@@ -39,14 +39,12 @@ class Disentangled(Affinity):
         inner_channels: Count,
         bias: bool = True,
         scale: bool = True,
-        temperature: Positive = 0.05,
+        temperature: Temperature = 0.05,
         whiten: bool = True,
         symmetrize: bool = False,
         normalize: str | None = None,
     ) -> None:
         super().__init__(symmetrize, normalize)
-        if temperature <= 0:
-            raise ValueError(f"temperature={temperature!r}; allowed: > 0")
         self.pair = Pair(channels, inner_channels, bias)
         self.unary = nn.Linear(channels, 1, bias)
         self.scale = (inner_channels**-0.5 if scale else 1.0) / temperature

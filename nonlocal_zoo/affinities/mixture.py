@@ -13,6 +13,8 @@ from ..registry import AFFINITIES
 from ..signal import GraphSignal
 from .base import Affinity
 
+DEPTH = 8  # of mixtures in mixtures
+
 
 @AFFINITIES.register("mixture")
 class Mixture(Affinity):
@@ -45,6 +47,7 @@ class Mixture(Affinity):
     ) -> None:
         if len(kernels) < 1:
             raise ValueError(f"kernels={kernels!r}; allowed: at least one affinity")
+        _check_depth(kernels)
         built = [
             AFFINITIES.build(kernel, channels=channels, inner_channels=inner_channels, bias=bias)
             for kernel in list(kernels) * copies
@@ -66,6 +69,16 @@ class Mixture(Affinity):
         total.symmetric, total.nonnegative = known.symmetric, known.nonnegative
         total.bounded = known.bounded
         return total
+
+
+def _check_depth(kernels: Sequence[str | dict]) -> None:
+    """Mixtures in mixtures, level by level."""
+    level = list(kernels)
+    for _ in range(DEPTH):
+        level = [k for c in level if isinstance(c, dict) for k in c.get("kernels", ())]
+        if not level:
+            return
+    raise ValueError(f"kernels: mixtures in one another, more than {DEPTH} deep; allowed: {DEPTH}")
 
 
 def _known(terms: Sequence[Structure], convex: bool) -> Structure:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ..arguments import Count, Positive
+from ..arguments import Count, Time
 from ..functions import heat_kernel
 from ..operators import GraphOperator
 from ..registry import FILTERS
@@ -38,7 +38,7 @@ class Heat(LinearFilter):
     formula = "exp(-t (I - A)) z W"
 
     def __init__(
-        self, in_channels: Count, out_channels: Count, bias: bool = True, time: Positive = 1.0
+        self, in_channels: Count, out_channels: Count, bias: bool = True, time: Time = 1.0
     ) -> None:
         if not time > 0:
             raise ValueError(f"time={time!r}; allowed: a number > 0")

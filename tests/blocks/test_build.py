@@ -145,3 +145,30 @@ def test_kernels_of_one_dim():
     ).affinities
     assert [a.send.weight.shape[0] for a in mixture.kernels] == [7] * 5
     assert mixture.weight.shape == (5,)
+
+
+def nested(depth):
+    kernel = "gaussian"
+    for _ in range(depth):
+        kernel = dict(type="mixture", kernels=[kernel])
+    return kernel
+
+
+SYMMETRIC = dict(type="relu_dot", symmetrize=True, normalize="sym")
+BEYOND = {  # specs that gave NaN or inf without a word, or an error of another layer
+    "order": dict(affinity=dict(type="compact", order=171)),
+    "time": dict(affinity=SYMMETRIC, graph_filter=dict(type="heat", time=1e30)),
+    "temperature": dict(affinity=dict(type="disentangled", temperature=1e-300)),
+    "kernels": dict(affinity=nested(400)),
+}
+
+
+@pytest.mark.parametrize(("field", "spec"), BEYOND.items(), ids=BEYOND)
+def test_what_no_float_holds_is_refused(field, spec):
+    refuses(ValueError, lambda: build_block(in_channels=16, **spec), field, "allowed")
+
+
+def test_mixtures_in_mixtures():
+    """As many as anybody writes are built."""
+    assert build_block(in_channels=16, affinity=nested(8)).starts_at_zero is False
+    refuses(ValueError, lambda: build_block(in_channels=16, affinity=nested(9)), "8 deep")
