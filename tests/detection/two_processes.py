@@ -9,6 +9,7 @@ anchors, boxes and masks from each, the first ones and not random ones.
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def main(work_dir: str, launcher: str) -> None:
     if runner.rank == 0:
         Path(work_dir, "losses.json").write_text(json.dumps(losses.steps))
     leave_group()
+    sys.stdout.flush()
+    os._exit(0)  # threads of gloo that end after the interpreter abort the process, now and then
 
 
 if __name__ == "__main__":
