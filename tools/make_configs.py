@@ -98,7 +98,8 @@ STAGE4 = {
 COCO = {name: ends(blocks) for name, blocks in latentgnn_coco.networks().items()}
 # What LatentGNN's Table 3 has, with the stride that its parameters show, and beside it others.
 POINTS = {name: code(block) for name, block in latentgnn_scannet.networks().items()}
-# Cityscapes takes four GPUs, so there only what the SNL paper compares.
+# What the SNL paper unifies, its own, and what else is compared with them.
+UNIFIED = named("nl", "ns", "a2", "cgnl", "cc", "snl", "dnl", "anl", "latentgnn")
 FOLDERS = {
     "classification/cifar": Family("none", CLASSIFICATION, inserted),
     "classification/imagenet": Family("none", CLASSIFICATION, inserted),
@@ -107,7 +108,7 @@ FOLDERS = {
     "detection/nuclei": Family("mask-rcnn", STAGE4, at_stage_ends),
     "pointcloud": Family("none", POINTS, in_network),
     "segmentation/camvid": Family("fcn", named("*"), in_head),
-    "segmentation/cityscapes": Family("fcn", named("nl", "snl", "latentgnn"), in_head),
+    "segmentation/cityscapes": Family("fcn", UNIFIED, in_head),
     "synthetic": Family("fcn", named("*"), in_head),
 }
 

@@ -1,7 +1,5 @@
 """What the table says that a block equals is what the golden files show."""
 
-import importlib.util
-from pathlib import Path
 
 import pytest
 from equals import golden_cases
@@ -10,7 +8,6 @@ from nonlocal_zoo import list_blocks
 from nonlocal_zoo.blocks.presets.base import OURS, PAPER
 from nonlocal_zoo.registry import BLOCKS
 
-ROOT = Path(__file__).parents[2]
 GOLDEN = golden_cases()
 
 
@@ -21,10 +18,3 @@ def test_a_class_is_named_where_golden_files_show_it(name):
 
 def test_golden_files_are_of_blocks():
     assert set(GOLDEN) <= set(list_blocks())
-
-
-def test_page_is_fresh():
-    spec = importlib.util.spec_from_file_location("make_blocks", ROOT / "tools/make_blocks.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.PAGE.read_text() == tool.page()

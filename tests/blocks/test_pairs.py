@@ -1,12 +1,9 @@
 """A pair that is refused names the setting that helps, and docs/pairs.md has them all."""
 
-import importlib.util
-from pathlib import Path
 
 import pytest
 from pairs import all_pairs, error_of, in_words
 
-ROOT = Path(__file__).parents[2]
 REFUSED = {names: pair for names, pair in all_pairs().items() if pair.error}
 HELPED = [names for names, pair in REFUSED.items() if pair.settings]
 NEVER = [names for names, pair in REFUSED.items() if not pair.settings]
@@ -38,10 +35,3 @@ def test_the_error_says_that_nothing_helps(affinity, graph_filter):
     pair = REFUSED[affinity, graph_filter]
     assert "no setting helps" in pair.error or affinity in ("channel", "compact")
     assert "no setting helps" in pair.left or (affinity, graph_filter) == ("compact", "propagation")
-
-
-def test_page_is_fresh():
-    spec = importlib.util.spec_from_file_location("make_pairs", ROOT / "tools/make_pairs.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.PAGE.read_text() == tool.page()

@@ -160,7 +160,7 @@ def test_a_comparison_takes_blocks_at_its_place(path):
     base = read_base(path)
     none, nl = price(base, [parse("none"), parse("nl")])
     assert none.added == (0, 0, 0)
-    channels = 128  # 4 C c and biases, c = C / 2
+    channels = 1024 if "r50" in path.stem else 128  # 4 C c and biases, c = C / 2
     assert nl.added.parameters == 2 * channels**2 + 2.5 * channels
     assert base.train_cfg.max_iters % base.train_cfg.val_interval == 0
     assert base.train_cfg.max_iters % base.default_hooks.checkpoint.interval == 0

@@ -3,7 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
+from nonlocal_zoo import build_block
 from nonlocal_zoo.layers import GridPool, apply_norm, make_norm
 from nonlocal_zoo.testing import assert_near, randomize_, refuses
 
@@ -47,3 +49,15 @@ def test_pool(grid):
 @pytest.mark.parametrize("grid", [None, (1,), (4, 1), (2, 2, 2, 2)], ids=str)
 def test_nothing_to_pool(grid):
     refuses(ValueError, lambda: GridPool()(torch.randn(1, 4, 3), grid), "at least 2 x 2")
+
+
+def test_norms_follow_sync_bn():
+    """What mmengine's ``sync_bn="torch"`` calls reaches the norms of a block; keys stay."""
+    block = build_block("latentgnn", 32).eval()
+    keys, x = block.state_dict().keys(), torch.randn(1, 32, 5, 4)
+    expected = block(x)
+    norms = sum(isinstance(m, nn.BatchNorm1d) for m in block.modules())
+    converted = nn.SyncBatchNorm.convert_sync_batchnorm(block)
+    assert sum(isinstance(m, nn.SyncBatchNorm) for m in converted.modules()) == norms > 1
+    assert converted.state_dict().keys() == keys
+    assert_near(converted(x), expected, 1e-6)

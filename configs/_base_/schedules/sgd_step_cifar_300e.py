@@ -16,3 +16,5 @@ param_scheduler = [
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=117300, val_interval=1955)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
+# The batch that lr is for; --cfg-options auto_scale_lr.enable=True scales lr to another one.
+auto_scale_lr = dict(enable=False, base_batch_size=128)

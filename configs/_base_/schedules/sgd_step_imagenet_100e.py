@@ -13,3 +13,5 @@ param_scheduler = [
         end=1281200),
 ]
 train_cfg = dict(max_iters=1281200, val_interval=64060)
+# The batch that lr is for; --cfg-options auto_scale_lr.enable=True scales lr to another one.
+auto_scale_lr = dict(enable=False, base_batch_size=100)
