@@ -110,6 +110,7 @@ FOLDERS = {
     "segmentation/camvid": Family("fcn", named("*"), in_head),
     "segmentation/cityscapes": Family("fcn", UNIFIED, in_head),
     "synthetic": Family("fcn", named("*"), in_head),
+    "video": Family("none", named("nl", "snl", "latentgnn"), inserted),
 }
 
 

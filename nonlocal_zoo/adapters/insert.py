@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from ..blocks import build_block
 from ..registry import check_arguments, choose
 
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
 
 class _After:
     """Forward hook: the host's output goes through its child ``name``.
@@ -126,9 +128,9 @@ def _is_stage(module: nn.Module) -> bool:
     if not isinstance(module, (nn.Sequential, nn.ModuleList)) or len(module) == 0:
         return False
     last = module[-1]
-    parts = (nn.Sequential, nn.ModuleList, nn.Conv2d)
+    parts = (nn.Sequential, nn.ModuleList, *CONVOLUTIONS)
     return not isinstance(last, parts) and bool(_convolutions(last))
 
 
-def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
-    return [m for m in module.modules() if isinstance(m, nn.Conv2d)]
+def _convolutions(module: nn.Module) -> list[nn.Module]:
+    return [m for m in module.modules() if isinstance(m, CONVOLUTIONS)]

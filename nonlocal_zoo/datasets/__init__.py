@@ -8,6 +8,7 @@ import nonlocal_zoo.adapters.mm  # noqa: F401  (mmseg needs its stand-in for mmc
 from .accuracy import TopK
 from .camvid import CamVidDataset
 from .cifar import CIFARDataset
+from .clips import EarlierFrameDataset
 from .folder import ImageFolderDataset
 from .scores import ClassIoUMetric
 from .synthetic import LongRangeDataset
@@ -17,6 +18,7 @@ __all__ = [
     "CIFARDataset",
     "CamVidDataset",
     "ClassIoUMetric",
+    "EarlierFrameDataset",
     "ImageFolderDataset",
     "LongRangeDataset",
     "PackClass",

@@ -61,8 +61,12 @@ class ImageClassifier(BaseModel):
                 f"inputs are {tuple(inputs.shape[2:])}; allowed is size={self.size}, the model's"
             )
         answer = ANSWERS[choose("mode", mode, ANSWERS)]
-        features = self.backbone(inputs)[-1].mean((2, 3))
+        features = self.pooled(self.backbone(inputs)[-1])
         return answer(self.fc(self.dropout(features)), data_samples)
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """(B, C) of the backbone's last features (B, C, H, W)."""
+        return features.mean((2, 3))
 
 
 def _tensor(scores: Tensor, labels: Tensor | None) -> Tensor:

@@ -16,6 +16,7 @@ NETWORKS = {
     "BaseSegmentor": "segmentation",
     "BaseDetector": "detection",
     "ImageClassifier": "classification",
+    "LastFrameClassifier": "video",
     "PointNet2": "pointcloud",
 }
 
