@@ -12,7 +12,7 @@ from .clips import EarlierFrameDataset
 from .folder import ImageFolderDataset
 from .scores import ClassIoUMetric
 from .synthetic import LongRangeDataset
-from .transforms import PackClass, RandomResizedCrop, RandomShift
+from .transforms import PackClass, RandomResizedCrop, RandomShift, ShrinkLabels
 
 __all__ = [
     "CIFARDataset",
@@ -24,5 +24,6 @@ __all__ = [
     "PackClass",
     "RandomResizedCrop",
     "RandomShift",
+    "ShrinkLabels",
     "TopK",
 ]

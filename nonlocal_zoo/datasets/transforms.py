@@ -93,3 +93,29 @@ class PackClass(BaseTransform):
     def transform(self, results: dict) -> dict:
         pixels = np.ascontiguousarray(results["img"][..., ::-1].transpose(2, 0, 1))
         return dict(inputs=torch.from_numpy(pixels), data_samples=results["gt_label"])
+
+
+@TRANSFORMS.register_module()
+class ShrinkLabels(BaseTransform):
+    """Every ``stride``-th row and column of a label map, those in the middle of each cell.
+
+    For training on predictions that are coarser than the picture: mmseg brings them to the size of
+    the labels before their loss, which at full size can cost more than the network.
+
+    Args:
+        stride: 1, 2, ...
+
+    Raises:
+        ValueError: it is less.
+    """
+
+    def __init__(self, stride: int) -> None:
+        if stride < 1:
+            raise ValueError(f"ShrinkLabels: stride={stride!r}; allowed are 1, 2, ...")
+        self.stride = stride
+
+    def transform(self, results: dict) -> dict:
+        """Changes ``gt_seg_map`` (H, W) to (ceil(H / stride), ceil(W / stride)) or one less."""
+        middle = self.stride // 2
+        labels = results["gt_seg_map"][middle :: self.stride, middle :: self.stride]
+        return dict(results, gt_seg_map=np.ascontiguousarray(labels))

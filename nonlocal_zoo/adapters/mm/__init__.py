@@ -23,4 +23,4 @@ try:
 except ImportError:
     pass  # mmdet alone: no decode heads
 else:
-    from . import chain, head  # noqa: F401
+    from . import chain, head, pyramid_head  # noqa: F401
