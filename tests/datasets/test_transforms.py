@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nonlocal_zoo.datasets import PackClass, RandomResizedCrop, RandomShift
+from nonlocal_zoo.datasets import PackClass, RandomResizedCrop, RandomShift, ShrinkLabels
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,23 @@ def test_packed_for_the_network():
     assert packed["data_samples"] == 7 and packed["inputs"].shape == (3, 4, 5)
     for channel in range(3):  # RGB
         assert np.array_equal(packed["inputs"][channel].numpy(), image[..., 2 - channel])
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_labels_are_taken_from_the_middle_of_their_cells(stride):
+    labels = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
+    image = np.zeros((12, 20, 3), np.uint8)
+    results = ShrinkLabels(stride).transform(dict(gt_seg_map=labels, img=image))
+    shrunk = results["gt_seg_map"]
+    assert shrunk.shape == (
+        len(range(stride // 2, 12, stride)),
+        len(range(stride // 2, 20, stride)),
+    )
+    for i, j in np.ndindex(shrunk.shape):
+        assert shrunk[i, j] == labels[i * stride + stride // 2, j * stride + stride // 2]
+    assert results["img"] is image and shrunk.flags.c_contiguous
+
+
+def test_a_stride_of_labels_below_one_is_refused():
+    with pytest.raises(ValueError, match="stride=0; allowed are 1, 2"):
+        ShrinkLabels(0)

@@ -64,6 +64,4 @@ class PyramidNonLocalHead(BaseDecodeHead):
         return self.cls_seg(self.mix(fine))
 
     def _up(self, x: Tensor, target: Tensor) -> Tensor:
-        return resize(
-            x, size=target.shape[2:], mode="bilinear", align_corners=self.align_corners
-        )
+        return resize(x, size=target.shape[2:], mode="bilinear", align_corners=self.align_corners)

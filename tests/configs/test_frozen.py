@@ -1,0 +1,82 @@
+"""The configs on frozen features: the head alone learns, and features are computed once."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from PIL import Image
+
+pytest.importorskip("submitit")
+pytest.importorskip("efficientnet_lite_pytorch")
+from nonlocal_zoo.experiments.compare.budget import price
+from nonlocal_zoo.experiments.compare.grammar import parse
+from nonlocal_zoo.experiments.compare.place import read_base, with_block
+
+CONFIGS = Path(__file__).parents[2] / "configs/frozen"
+
+
+@pytest.fixture
+def camvid(tmp_path, monkeypatch):
+    """Three pictures of noise a split."""
+    random = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        for kind, shape, end in (
+            ("img_dir", (360, 480, 3), "webp"), ("ann_dir", (360, 480), "png")
+        ):  # fmt: skip
+            folder = tmp_path / "camvid" / kind / split
+            folder.mkdir(parents=True)
+            for name in "abc":
+                values = random.integers(0, 11, shape, np.uint8)
+                Image.fromarray(values).save(folder / f"{name}.{end}")
+    monkeypatch.setenv("NLZ_CAMVID", str(tmp_path / "camvid"))
+    monkeypatch.setenv("NLZ_FEATURES", str(tmp_path / "features"))
+
+
+@pytest.mark.usefixtures("camvid")
+def test_the_head_learns_and_features_are_kept(tmp_path):
+    base = read_base(CONFIGS / "camvid/compare_efficientnet-lite0_camvid.py")
+    config = with_block(base, dict(name="snl"))
+    config.merge_from_dict({
+        "train_cfg.max_iters": 3, "train_cfg.val_interval": 3, "param_scheduler": [],
+        "train_dataloader.batch_size": 2, "work_dir": str(tmp_path / "run"), "log_level": "ERROR",
+    })  # fmt: skip
+    runner = Runner.from_cfg(config)
+    before = {name: value.clone() for name, value in runner.model.state_dict().items()}
+    runner.train()
+    runner.test()
+    changed = {
+        name.split(".")[0]
+        for name, value in runner.model.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {"decode_head"}
+    # three pictures to train, with their mirrors where they were drawn, three to validate and test
+    assert 9 <= len(list((tmp_path / "features").rglob("*.pt"))) <= 9 + 3
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/compare_*.py")), ids=lambda p: p.stem)
+def test_a_comparison_takes_blocks_at_its_place(path):
+    base = read_base(path)
+    none, nl = price(base, [parse("none"), parse("nl")])
+    assert nl.added.parameters > none.added.parameters == 0
+    assert base.train_cfg.max_iters % base.train_cfg.val_interval == 0
+    assert base.train_cfg.max_iters % base.default_hooks.checkpoint.interval == 0
+    assert base.param_scheduler[-1].end == base.train_cfg.max_iters
+
+
+def test_weights_of_classes_are_what_the_comment_says():
+    """Of CamVid's training labels, which are counted here."""
+    root = os.environ.get("NLZ_CAMVID")
+    if not root:
+        pytest.skip("NLZ_CAMVID is not set")
+    counts = np.zeros(256)
+    for path in Path(root).glob("ann_dir/train/*.png"):
+        counts += np.bincount(np.asarray(Image.open(path)).ravel(), minlength=256)
+    share = counts[:11] / counts[:11].sum()
+    config = Config.fromfile(CONFIGS / "camvid/none_efficientnet-lite0_camvid.py")
+    weights = config.model.decode_head.loss_decode.class_weight
+    assert np.allclose(np.sqrt(np.median(share) / share), weights, atol=0.06)
