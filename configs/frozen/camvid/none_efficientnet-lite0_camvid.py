@@ -30,10 +30,11 @@ model = dict(
         norm_cfg=dict(type='BN'),
         align_corners=False,
         block=None,
-        # The square root of the median share of a class over its own.
-        loss_decode=dict(
-            type='CrossEntropyLoss',
-            class_weight=[0.5, 0.4, 2.1, 0.4, 1.0, 0.7, 2.0, 2.0, 0.9, 2.6, 3.9])),
+        # Lovasz's loss is of mIoU, in which a rare class counts as much as the road.
+        loss_decode=[
+            dict(type='CrossEntropyLoss', loss_name='loss_ce'),
+            dict(type='LovaszLoss', reduction='none', loss_name='loss_lovasz')
+        ]),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'))
 train_pipeline = [
