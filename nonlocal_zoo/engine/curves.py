@@ -1,6 +1,7 @@
 """Learning curves, drawn from what mmengine logs anyway."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -12,7 +13,7 @@ from mmengine.runner import Runner
 from nonlocal_zoo import atomic
 
 LOGS = "*/vis_data/scalars.json"  # LocalVisBackend: one folder, named by the time, for each start
-START = "started_at_iter"
+START, NUMBER = "started_at_iter", "start_number"
 NOT_METRICS = {"step", "iter", "epoch", "time", "data_time", "memory"}
 
 
@@ -24,12 +25,8 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     A last line that a kill cut short is skipped.
     """
     records: list[dict] = []
-    for log in sorted(Path(work_dir).glob(LOGS)):
-        for line in log.read_text().splitlines():
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
-                continue
+    for log in _in_order([_read(path) for path in sorted(Path(work_dir).glob(LOGS))]):
+        for record in log:
             if START in record:
                 records = [old for old in records if old["step"] <= record[START]]
             else:
@@ -37,6 +34,33 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
                     records = [r for r in records if "lr" in r or r["step"] != record["step"]]
                 records.append(record)
     return records
+
+
+def _read(log: Path) -> list[dict]:
+    records = []
+    for line in log.read_text().splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records
+
+
+def _in_order(logs: list[list[dict]]) -> Iterator[list[dict]]:
+    """The logs of one folder, each after the one that it goes on from.
+
+    Their folders are named by the clock, which may have gone back in between: the numbers of the
+    starts say the order, and where there are none (logs of before they were written), a log waits
+    for one that reached the iteration that it begins at.
+    """
+    waiting = sorted(logs, key=lambda log: log[0].get(NUMBER, 0) if log else 0)
+    reached = 0
+    while waiting:
+        fits = (log for log in waiting if not log or log[0].get(START, 0) <= reached)
+        log = next(fits, waiting[0])
+        waiting.remove(log)
+        reached = max([reached, *(record.get("step", 0) for record in log)])
+        yield log
 
 
 def curves(records: list[dict]) -> tuple[dict[str, list], dict[str, list]]:
@@ -96,7 +120,10 @@ class CurvesHook(Hook):
                     "CurvesHook: default_hooks.logger.log_metric_by_epoch=True puts validation at "
                     "epochs and training at iterations; allowed is False"
                 )
-        runner.visualizer.add_scalars({START: runner.iter}, step=runner.iter)
+        before = [_read(path) for path in Path(runner.work_dir).glob(LOGS)]
+        number = 1 + max((r.get(NUMBER, 0) for log in before for r in log), default=0)
+        note = {START: runner.iter, NUMBER: number}
+        runner.visualizer.add_scalars(note, step=runner.iter)
         if not any(Path(runner.work_dir).glob(LOGS)):
             raise ValueError(
                 f"CurvesHook: no {LOGS} in {runner.work_dir}: visualizer.vis_backends needs "

@@ -78,8 +78,8 @@ class FiniteHook(Hook):
 
     The batch is run once more to name the first layer whose output is not finite; otherwise this
     costs a comparison an iteration. A gradient that is not finite shows in the next loss. A
-    checkpoint with a parameter that is not finite, or a buffer that has a NaN, is not written: the
-    one before stays.
+    checkpoint with a parameter or a state of the optimizer that is not finite, or a buffer that has
+    a NaN, is not written: the one before stays.
 
     Raises:
         RunError: naming the iteration, the loss, the layer and the last checkpoint.
@@ -109,12 +109,18 @@ class FiniteHook(Hook):
         self.handle.remove()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuses weights that are not finite."""
+        """Refuses weights, or a state of the optimizer, that are not finite."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         bad = [name for name, value in model.named_parameters() if not finite(value)]
         bad += [name for name, value in model.named_buffers() if value.isnan().any()]
+        faults = []
         if bad:
+            faults.append(f"{len(bad)} tensors of the model are not finite, {', '.join(bad[:3])} "
+                          "among them")  # fmt: skip
+        if not finite(checkpoint.get("optimizer")):
+            faults.append("the optimizer's state is not finite")
+        if faults:
             raise RunError(
-                f"iteration {runner.iter + 1}: {len(bad)} tensors of the model are not finite, "
-                f"{', '.join(bad[:3])} among them; no checkpoint is written. {standing(runner)}"
+                f"iteration {checkpoint['meta']['iter']}: {'; '.join(faults)}; no checkpoint is "
+                f"written. {standing(runner)}"
             )

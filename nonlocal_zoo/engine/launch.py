@@ -1,9 +1,10 @@
 """What ``tools/train.py`` and ``tools/test.py`` do."""
 
 import json
+import signal
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -19,17 +20,17 @@ from .errors import ConfigError
 from .history import plain
 from .interrupt import finishing_the_iteration
 from .loading import load_plain
+from .lock import is_first_process, only_run_in
 from .resume import take_up_seed
+from .settings import SettingsHook, compare, settings_of
 from .work_dir import latest_checkpoint
-
-INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
 
 
 def train(argv: Sequence[str] | None = None) -> None:
     """``train.py CONFIG``: trains; ``--help`` says what else.
 
     Raises:
-        SystemExit: wrong input, or Ctrl-C, then with a line on how to go on.
+        SystemExit: wrong input, or Ctrl-C or SIGTERM, then with a line on how to go on.
     """
     parser = arguments.base_parser("Train the model of a config.")
     parser.add_argument(
@@ -50,11 +51,12 @@ def train(argv: Sequence[str] | None = None) -> None:
     try:
         with arguments.one_line_errors(parser):  # data are looked for when the loop starts
             fit(config)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         last = latest_checkpoint(config.work_dir)
         way = f"to go on from {last} add --resume to the same command" if last else "nothing saved"
         print(f"Interrupted; {way}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        # What a shell gives for a process that the signal ended.
+        sys.exit(128 + next(iter(error.args), signal.SIGINT))
     leave_group()
 
 
@@ -62,19 +64,27 @@ def fit(config: Config) -> Runner:
     """Trains what ``config`` says; its launcher, work dir and what to resume are set.
 
     Raises:
-        ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded or has
-            another seed.
+        ConfigError: it cannot run here, another process trains in its work dir, or the checkpoint
+            to resume cannot be loaded or is of a run with another seed or network.
         RunError: it cannot go on: the disk takes no more, the loss is not finite.
-        KeyboardInterrupt: Ctrl-C; a run of one process has written a checkpoint by then.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; a run of one process has written a checkpoint by then.
     """
+    settings = settings_of(config)  # as they were written, before adapt
     if config.resume:
-        take_up_seed(config, load_plain(config.load_from))
+        checkpoint = load_plain(config.load_from)
+        take_up_seed(config, checkpoint)
+        for line in compare(settings, checkpoint):
+            print(line, file=sys.stderr)
     adapt(config)
     # Several processes would not all stop at the same iteration, and wait for each other.
     alone = config.launcher == "none"
-    with finishing_the_iteration() if alone else nullcontext() as hook:
+    with ExitStack() as stack:
+        if is_first_process(config.launcher):
+            stack.enter_context(only_run_in(config.work_dir))
+        hook = stack.enter_context(finishing_the_iteration()) if alone else None
         runner = Runner.from_cfg(config)
-        if alone:
+        runner.register_hook(SettingsHook(settings))
+        if hook:
             runner.register_hook(hook)
         runner.train()
     return runner

@@ -18,14 +18,19 @@ def checkpoints(work_dir: str | os.PathLike) -> list[Path]:
     ``last_checkpoint`` in ``work_dir`` names the first, and the others stand beside it with lower
     numbers; higher ones are of an earlier run in the same folder. It holds an absolute path: where
     the folder was moved, the file of that name in it is meant. Where there is no such note, or
-    none that can be read, all in ``work_dir`` count, the highest number first.
+    none that names a checkpoint, all in ``work_dir`` count, the highest number first; so they do
+    where it names one of another folder, which counts only where ``work_dir`` has none (the
+    checkpoint hook may have an ``out_dir``).
     """
     note = Path(work_dir, "last_checkpoint")
     text = note.read_text(errors="replace").strip() if note.is_file() else ""
     last = Path(text.replace("\0", ""))
-    last = last if last.is_file() else note.with_name(last.name or "none")
+    own = note.with_name(last.name or "none")
+    elsewhere = last.is_file() and not any(map(_number, note.parent.glob("*.pth")))
+    last = last if elsewhere and not own.is_file() else own
     found = {p: n for p in last.parent.glob("*.pth") if (n := _number(p)) is not None}
-    if last.is_file():  # of another name than these where filename_tmpl says so: then it is alone
+    # Of another name than these where filename_tmpl says so: then it is alone.
+    if last.is_file() and last.suffix == ".pth":
         found = {path: n for path, n in found.items() if n < (_number(last) or 0)}
         return [last, *sorted(found, key=found.get, reverse=True)]
     return sorted(found, key=found.get, reverse=True)

@@ -66,3 +66,22 @@ def test_a_second_time_stops_at_once(config, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(config, tmp_path, times=2)
     assert latest_checkpoint(tmp_path).endswith("iter_4.pth")
+
+
+def test_sigterm_saves_as_ctrl_c_does(config, tmp_path):
+    """What schedulers send some time before they kill."""
+
+    class SendSIGTERM(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            if runner.iter == 5:
+                signal.raise_signal(signal.SIGTERM)
+
+    usual = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt) as error, finishing_the_iteration() as hook:
+        runner = tiny_run.runner(config, tmp_path / "stopped")
+        runner.register_hook(hook)
+        runner.register_hook(SendSIGTERM())
+        runner.train()
+    assert error.value.args == (signal.SIGTERM,)
+    assert latest_checkpoint(tmp_path / "stopped").endswith("iter_6.pth")
+    assert signal.getsignal(signal.SIGTERM) is usual

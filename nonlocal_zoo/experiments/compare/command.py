@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from mmengine.config import Config, DictAction
 
 from nonlocal_zoo.engine.arguments import one_line_errors
 from nonlocal_zoo.engine.config import ConfigError
-from nonlocal_zoo.engine.launch import INTERRUPTED
 from nonlocal_zoo.tables import to_text
 
 from .budget import FIELDS, Entry, match, price
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             failed = run_cells(cells, base.train_cfg.max_iters, launch, work_dir.resolve() / "jobs")
         except KeyboardInterrupt:
             print("Interrupted; the same command goes on from the last checkpoints")
-            return INTERRUPTED
+            return 128 + signal.SIGINT  # what a shell gives for a process that it ended
         lines = write_report(cells, failed, plan_of(base), args.config, work_dir)
     print(to_text(HEADER, [cells_of(line) for line in lines]), summary(lines), sep="\n\n")
     for cell, reason in failed.items():
