@@ -38,11 +38,13 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
 
 def _read(log: Path) -> list[dict]:
     records = []
-    for line in log.read_text().splitlines():
+    for line in log.read_text(errors="replace").splitlines():
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except json.JSONDecodeError:
             continue
+        if isinstance(record, dict) and "step" in record:
+            records.append(record)
     return records
 
 

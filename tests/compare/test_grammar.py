@@ -34,6 +34,11 @@ SYM = dict(type="relu_dot", symmetrize=True, normalize="sym")
                                       kernels=[dict(type="gaussian"), "relu_dot"]))),
         ("affinity=[gaussian, relu_dot]", dict(affinity=["gaussian", "relu_dot"])),
         ("{name: nl, reduction: 4}", dict(name="nl", reduction=4)),
+        ("affinity={type: disentangled, temperature: 5e-2}",
+         dict(affinity=dict(type="disentangled", temperature=0.05))),
+        ("dnl,affinity={type: disentangled, temperature: 1e+1},norm={type: batch, momentum: 1E-1}",
+         dict(name="dnl", affinity=dict(type="disentangled", temperature=10.0),
+              norm=dict(type="batch", momentum=0.1))),
         ('{"name": "nl", "norm": null}', dict(name="nl", norm=None)),
     ],
 )  # fmt: skip
@@ -60,6 +65,15 @@ def test_says_what_is_wrong(text, words):
     with pytest.raises(ConfigError) as error:
         parse(text)
     assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_long_block_has_a_short_folder():
+    text = "affinity={type: mixture, kernels: [" + ", ".join(["relu_dot"] * 8 + ["gaussian"] * 8)
+    rows = [parse(f"{text}]}},stages={stages}") for stages in (1, 2)]
+    folders = [row.folder for row in rows]
+    assert folders[0] != folders[1] and all(len(folder) < 60 for folder in folders)
+    assert folders[0] == parse(rows[0].label).folder
+    assert parse("nl").folder == "nl"
 
 
 def test_none_and_identity_are_always_there_and_nothing_twice():

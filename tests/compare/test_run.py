@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import threading
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tiny_compare import NL, command
 from nonlocal_zoo.experiments.compare import work
 from nonlocal_zoo.experiments.compare.cell import Files
 from nonlocal_zoo.experiments.compare.command import main
+from nonlocal_zoo.experiments.compare.look import read_looks
 
 pytestmark = pytest.mark.mm
 
@@ -119,6 +121,40 @@ def test_a_failing_cell_is_listed_and_the_others_go_on(base_file, tmp_path, monk
     assert 'id="failed"' not in (tmp_path / "report.html").read_text()
     text = (tmp_path / "leaderboard.md").read_text()
     assert text.count("| one seed |") == 2  # for an interval, and for a verdict
+
+
+@pytest.mark.parametrize("name", ["result.json", "pictures.npz"])
+def test_a_damaged_file_costs_the_end_of_its_cell(compared, base_file, tmp_path, name, capsys):
+    """It is named, and made again from the checkpoint; the table is what it was."""
+    folder = tmp_path / "c"
+    shutil.copytree(compared[0], folder)
+    for config in folder.rglob("config.py"):  # the copy's own work dirs
+        config.write_text(config.read_text().replace(str(compared[0]), str(folder)))
+    path = folder / "identity/seed1" / name
+    before = (folder / "leaderboard.csv").read_text()
+    for content in (path.read_bytes()[:40], b"", b"[1, 2]", b"\x93NUMPY\xff\xfe"):
+        path.write_bytes(content)
+        assert main(command(base_file, folder)) == 0
+        said = capsys.readouterr().out
+        assert f"identity, seed 1: {path} cannot be read" in said
+        assert "the end of this cell is run again" in said
+        assert without_times((folder / "leaderboard.csv").read_text()) == without_times(before)
+        read_looks(folder / "identity/seed1/pictures.npz")
+
+
+def without_times(text):
+    column = text.splitlines()[0].split(",").index("seconds_per_iteration")
+    return [[v for k, v in enumerate(row) if k != column] for row in csv.reader(text.splitlines())]
+
+
+def test_a_damaged_log_costs_its_lines(compared, base_file, tmp_path):
+    folder = tmp_path / "c"
+    shutil.copytree(compared[0], folder)
+    for config in folder.rglob("config.py"):
+        config.write_text(config.read_text().replace(str(compared[0]), str(folder)))
+    for log in (folder / "none/seed0").rglob("scalars.json"):
+        log.write_bytes(b"\xff\xfe\n3\n[]\n" + log.read_bytes() + b'{"step": ')
+    assert main(command(base_file, folder)) == 0
 
 
 def test_two_on_one_cell_are_one_after_the_other(tmp_path, monkeypatch):
@@ -228,6 +264,10 @@ def test_rows_of_the_config_where_the_command_names_none(base_file, tmp_path, ca
         (["--seed", "2"], "unknown arguments: --seed 2"),
         (["--seeds", "0"], "'0'; allowed: 1, 2, 3"),
         (["--blocks", "nll"], "Did you mean"),
+        (
+            ["--cfg-options", "compare.pictures=[0,8,9]"],
+            "compare.pictures=[0, 8, 9]: the test set has no [8, 9]; allowed are 0 to 7",
+        ),
     ],
 )
 def test_wrong_input_ends_with_one_line(base_file, tmp_path, capsys, arguments, message):

@@ -83,8 +83,8 @@ def test_settings_are_flat_texts():
                          other=7))  # fmt: skip
     assert settings_of(config) == {
         "model.a": "1", "model.list.0.c": "[3, 4]", "model.list.1.c": "'x'",
-        "model.plain": "[5, 6]", "optim_wrapper.optimizer.lr": "0.1", "param_scheduler": "None", "train_cfg": "None",
-        "train_dataloader": "None",
+        "model.plain": "[5, 6]", "optim_wrapper.optimizer.lr": "0.1", "param_scheduler": "None",
+        "train_cfg": "None", "train_dataloader": "None",
     }  # fmt: skip
 
 

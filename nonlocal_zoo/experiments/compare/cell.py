@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import pprint
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +20,12 @@ from nonlocal_zoo.engine.curves import read_scalars
 from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 from .budget import Entry
+from .look import read_looks
 from .place import with_block
+
+# What json and numpy say of a file that is not whole, or not what was written.
+DAMAGED = (OSError, ValueError, TypeError, LookupError, AttributeError, EOFError,
+           zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,32 @@ class Files:
 
     def reason(self) -> str:
         """Why the last attempt failed, in a line, or ''."""
-        return self.error.read_text().split("\n")[0] if self.error.exists() else ""
+        if not self.error.exists():
+            return ""
+        return self.error.read_text(errors="replace").split("\n")[0]
+
+    def set_damaged_aside(self) -> str:
+        """Makes the cell unfinished where its result or pictures cannot be read.
+
+        The training's checkpoints stay: what is missing is made again from the last of them.
+
+        Returns:
+            a line on what was damaged, or "".
+        """
+        if not self.result.exists():
+            return ""
+        for path, read in ((self.result, _read_metrics), (self.pictures, read_looks)):
+            try:
+                read(path)
+            except DAMAGED as error:
+                self.result.replace(self.result.with_suffix(".json.damaged"))
+                why = (str(error).splitlines() or [repr(error)])[0]
+                return f"{path} cannot be read ({why}); the end of this cell is run again"
+        return ""
+
+
+def _read_metrics(path: Path) -> dict[str, float]:
+    return {name: float(value) for name, value in json.loads(path.read_text())["metrics"].items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +147,7 @@ def _text(config: Config) -> str:
 
 
 def _refuse_another(path: Path, text: str) -> None:
-    if not path.exists() or (old := path.read_text()) == text:
+    if not path.exists() or (old := path.read_text(errors="replace")) == text:
         return
     lines = difflib.unified_diff(old.splitlines(), text.splitlines(), "there", "wanted", "", "", 1)
     raise ConfigError(

@@ -20,7 +20,7 @@ from .cell import make_cells
 from .estimate import plan
 from .executor import EXECUTORS, Launch
 from .grammar import IDENTITY, NONE, Row, parse, parse_all
-from .place import plan_of, read_base
+from .place import check_pictures, plan_of, read_base
 from .report import summary, write_report
 from .schedule import run_cells
 from .texts import HEADER, cells_of
@@ -70,10 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         work_dir = args.work_dir or Path("runs", Path(args.config).stem)
         rows = parse_all(args.blocks or plan_of(base).blocks)
         entries = _entries(base, rows, args.match, args.reference)
+        if not args.dry_run:
+            check_pictures(base)
         cells = make_cells(base, entries, args.seeds, work_dir, args.dry_run)
         if args.dry_run:
             print(plan(base, entries, cells))
             return 0
+        for cell in cells:
+            if line := cell.files.set_damaged_aside():
+                print(f"{cell.label}, seed {cell.seed}: {line}")
         jobs = args.jobs or (len(cells) if args.executor == "slurm" else 1)
         launch = Launch(args.executor, jobs, args.launcher, args.nproc, slurm)
         try:

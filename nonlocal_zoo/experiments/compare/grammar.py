@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,18 @@ NONE, IDENTITY = "none", "identity"
 # x -> A x with A = I: all the machinery of a block, and no effect.
 IDENTITY_BLOCK = dict(affinity="identity", graph_filter="propagation", values=False, residual=False)
 SHORT = {"filter": "graph_filter"}
+LONGEST = 120  # bytes of a folder's name
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, as everywhere else: YAML 1.1 asks for 1.0e-3."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    [*"-+.0123456789"],
+)
 
 
 @dataclass(frozen=True)
@@ -32,8 +45,14 @@ class Row:
 
     @property
     def folder(self) -> str:
-        """The label with nothing in it that a file system or shell could mind."""
-        return re.sub(r"[^\w.=,-]+", "_", self.label).strip("_")
+        """The label with nothing in it that a file system or shell could mind.
+
+        A long one is cut, and has its hash behind it: names end at 255 bytes.
+        """
+        name = re.sub(r"[^\w.=,-]+", "_", self.label).strip("_")
+        if len(name.encode()) <= LONGEST:
+            return name
+        return f"{name[: LONGEST // 4]}-{hashlib.blake2b(name.encode(), digest_size=6).hexdigest()}"
 
 
 def parse(text: str) -> Row:
@@ -107,7 +126,7 @@ def _split(text: str) -> list[str]:
 
 
 def _value(text: str) -> Any:
-    return None if text.strip() == "None" else yaml.safe_load(text)
+    return None if text.strip() == "None" else yaml.load(text, _Yaml)
 
 
 def _usable(settings: dict[str, Any]) -> dict[str, Any]:

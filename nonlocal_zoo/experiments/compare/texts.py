@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,8 +59,14 @@ def caption(lines: list[Line], metric: str) -> str:
 
 def markdown(lines: list[Line], metric: str) -> str:
     """leaderboard.md."""
-    rows = [[cell.replace("|", "\\|") for cell in cells_of(line)] for line in lines]
-    return f"{to_markdown(HEADER, rows)}\n\n{caption(lines, metric)}\n"
+    rows = [[escaped(cell) for cell in cells_of(line)] for line in lines]
+    return f"{to_markdown(HEADER, rows)}\n\n{escaped(caption(lines, metric))}\n"
+
+
+def escaped(text: str) -> str:
+    """``text`` as markdown that shows it: no table, link, emphasis or HTML is made of it."""
+    text = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*\[\]|])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)
 
 
 def comma_separated(lines: list[Line]) -> str:
