@@ -3,11 +3,17 @@
 from . import affinities, filters  # noqa: F401
 from ._version import __version__
 from .adapters import insert_block, insert_blocks
-from .blocks import NonLocalBlock, build_block, explain, list_blocks
+from .block_files import load_block, save_block
+from .blocks import NonLocalBlock, build_block, explain, list_blocks, register_block
+from .blocks.cost import block_cost as cost
 from .functions import as_low_rank, density, spectrum
 from .fuse import fuse
 from .references import from_reference
+from .registry import AFFINITIES, FILTERS
 from .signal import GraphSignal
+
+list_affinities, register_affinity = AFFINITIES.names, AFFINITIES.register
+list_filters, register_filter = FILTERS.names, FILTERS.register
 
 __all__ = [
     "GraphSignal",
@@ -15,12 +21,20 @@ __all__ = [
     "__version__",
     "as_low_rank",
     "build_block",
+    "cost",
     "density",
     "explain",
     "from_reference",
     "fuse",
     "insert_block",
     "insert_blocks",
+    "list_affinities",
     "list_blocks",
+    "list_filters",
+    "load_block",
+    "register_affinity",
+    "register_block",
+    "register_filter",
+    "save_block",
     "spectrum",
 ]

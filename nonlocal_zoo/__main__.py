@@ -1,47 +1,79 @@
-"""python -m nonlocal_zoo list [pattern] | doctor"""
+"""The command ``nlz``, which is ``python -m nonlocal_zoo`` too."""
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from .blocks import list_blocks
-from .doctor import report
+from .extras import install_line
 from .registry import near
-from .tables import HEADER, block_rows, formula_rows, to_text
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m nonlocal_zoo", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="the table of blocks, affinities and filters")
-    listing.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as '*nl*'")
-    listing.add_argument(
-        "--shape",
-        nargs="+",
-        type=int,
-        default=[512, 97, 97],
-        metavar=("C", "SIZE"),
-        help="channels and spatial sizes that the cost is for (default: 512 97 97)",
-    )
-    commands.add_parser("doctor", help="versions found, known traps that apply, and the fixes")
-    options = parser.parse_args(arguments)
-    if options.command == "doctor":
-        print(report())
-        return 0
-    if len(options.shape) < 2 or min(options.shape) < 1:
-        parser.error(f"--shape {options.shape}: allowed: C and one to three sizes, all >= 1")
-    rows = block_rows(options.pattern, (1, *options.shape))
-    if not rows:
-        hint = near(options.pattern, list_blocks())
-        print(f"no block matches {options.pattern!r}.{hint}", file=sys.stderr)
-        return 1
-    print(to_text(HEADER, rows))
-    print(f"\nparameters and multiply-adds at (1, {', '.join(map(str, options.shape))})\n")
-    print(to_text(("kind", "name", "formula"), formula_rows()))
-    return 0
+class Command(NamedTuple):
+    """A word after ``nlz``: the module whose function it calls, what it does, what it needs."""
+
+    module: str
+    what: str
+    extras: tuple[str, ...] = ()
+    function: str = "main"
+
+
+MM = ("seg", "onedl")  # either
+COMMANDS = {
+    "list": Command("listing", "the table of blocks, affinities and filters"),
+    "doctor": Command("doctor", "versions found, known traps that apply, and the fixes"),
+    "train": Command("engine.launch", "train the network of a config", MM, "train"),
+    "test": Command("engine.launch", "score a checkpoint on the test set", MM, "test"),
+    "compare": Command(
+        "experiments.compare.command",
+        "train blocks in one network, and say which differences can be believed",
+        (*MM, "compare"),
+    ),
+    "visualize": Command("experiments.visualize.command", "look into a trained network", MM),
+    "capabilities": Command(
+        "experiments.capabilities.command", "what each block can do, small tasks", ("benchmark",)
+    ),
+    "benchmark": Command(
+        "experiments.benchmark.command", "blocks beside their references", ("benchmark",)
+    ),
+    "convert": Command(
+        "experiments.convert", "published weights into ours, and back", ("convert",)
+    ),
+    "published": Command("experiments.published.command", "published costs, counted anew", MM),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Calls a command with the words after it; returns the exit status.
+
+    Modules are imported when their command is called: they need different packages.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if words else 2
+    name, *rest = words
+    if name not in COMMANDS:
+        print(f"nlz {name}: no such command.{near(name, COMMANDS)} Allowed: {', '.join(COMMANDS)}",
+              file=sys.stderr)  # fmt: skip
+        return 2
+    command = COMMANDS[name]
+    try:
+        module = importlib.import_module(f"nonlocal_zoo.{command.module}")
+    except ImportError as error:
+        lines = "; or: ".join(install_line(extra) for extra in command.extras)
+        print(f"nlz {name}: {error}. It needs: {lines}", file=sys.stderr)
+        return 2
+    sys.argv[0] = f"nlz {name}"  # what the parser calls itself
+    return getattr(module, command.function)(rest) or 0
+
+
+def usage() -> str:
+    """What ``nlz --help`` prints."""
+    rows = [f"  {name:13s} {command.what}" for name, command in COMMANDS.items()]
+    return "\n".join(["usage: nlz COMMAND ..., nlz COMMAND --help\n", *rows])
 
 
 if __name__ == "__main__":

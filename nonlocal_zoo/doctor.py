@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
+
+from .extras import install_line
 
 OPENMMLAB = ("mmengine", "mmcv", "mmcv-lite", "mmsegmentation", "mmdet")
 FORKS = ("onedl-mmengine", "onedl-mmcv", "onedl-mmsegmentation", "onedl-mmdetection")
@@ -23,7 +26,6 @@ PACKAGES = (
     "torch-geometric",
     "pyg-lib",
 )
-CONSTRAINED = "-c constraints.txt"
 # How mmcv gets its compiled ops: built where torch is seen.
 BUILD_TOOLS = "pip install 'setuptools<81' wheel ninja"
 BUILD = 'CFLAGS="-O1 -g0" MMCV_WITH_OPS=1 MAX_JOBS=2 pip install --no-build-isolation'
@@ -127,8 +129,7 @@ TRAPS = (
         lambda f: len(stacks(f)) > 1,
         "onedl-* forks and the mm packages share their import names: each overwrote files of the "
         "other",
-        f"pip uninstall -y {' '.join(OPENMMLAB + FORKS)} && pip install {CONSTRAINED} "
-        "'nonlocal_zoo[seg]', or [onedl]",
+        f"pip uninstall -y {' '.join(OPENMMLAB + FORKS)} && {install_line('seg')}",
     ),
     Trap(
         lambda f: bool(f["torch-geometric"]) and not f["pyg-lib"],
@@ -145,8 +146,15 @@ def stack_line(found: Found) -> str:
         f"{kinds[extra]} ({', '.join(f'{p} {found[p]}' for p in packages)})"
         for extra, packages in stacks(found).items()
     ]
-    none = f"none; pip install {CONSTRAINED} 'nonlocal_zoo[seg]', or [onedl]: its maintained forks"
+    none = f"none; {install_line('seg')}; or their maintained forks: {install_line('onedl')}"
     return " and ".join(said) or none
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``nlz doctor``: prints ``report``."""
+    argparse.ArgumentParser(description=__doc__).parse_args(argv)
+    print(report())
+    return 0
 
 
 def report() -> str:

@@ -22,9 +22,16 @@ class UnknownNameError(LookupError):
 
 
 def near(name: str, allowed: Iterable[str]) -> str:
-    """' Did you mean ...?' for the registered names closest to ``name``, or ''."""
-    matches = difflib.get_close_matches(str(name), list(allowed), n=3, cutoff=0.4)
-    return f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+    """' Did you mean ...?' for the registered names closest to ``name``, or ''.
+
+    Case does not count, nor the "Block" of a plugin's class: "SNLBlock" is near "snl".
+    """
+    plain = {entry.lower(): entry for entry in allowed}
+    wanted = str(name).lower()
+    short = wanted.removesuffix("block").rstrip("_")
+    found = [short] if short in plain else difflib.get_close_matches(wanted, plain, 3, 0.4)
+    matches = [repr(plain[match]) for match in found]
+    return f" Did you mean {' or '.join(matches)}?" if matches else ""
 
 
 def choose(field: str, value: Any, allowed: Iterable[Any]) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ..extras import install_line
+
 try:
     import torch_geometric  # noqa: F401
 except ImportError as error:
-    raise ImportError(
-        f"{error}. The PyG layer needs the extra: pip install 'nonlocal_zoo[pyg]'"
-    ) from error
+    raise ImportError(f"{error}. The PyG layer needs: {install_line('pyg')}") from error
 
 import torch
 from torch import Tensor, nn

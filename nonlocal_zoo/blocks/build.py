@@ -10,6 +10,7 @@ from ..arguments import check_values
 from ..registry import BLOCKS, check_arguments, parameters_of
 from .non_local_block import NonLocalBlock
 from .parts import widthless
+from .presets.base import OURS, Preset
 
 
 def list_blocks(pattern: str = "*") -> list[str]:
@@ -47,6 +48,28 @@ def build_block(
     return NonLocalBlock(in_channels, **settings)
 
 
+def register_block(name: str, *, title: str = "", paper: str = OURS, **settings: Any) -> Preset:
+    """Enters a block of known parts under a name, for ``build_block``, configs and comparisons.
+
+        register_block("snl_heat", affinity=dict(type="relu_dot", symmetrize=True,
+                                                 normalize="sym"), graph_filter="heat")
+
+    Args:
+        name: not taken yet.
+        title, paper: for tables.
+        settings: arguments of NonLocalBlock but in_channels.
+
+    Raises:
+        ValueError: the name is taken, or a value is not allowed.
+        UnknownNameError, TypeError: as ``build_block``.
+    """
+    settings = block_settings(None, **settings)
+    check_values(f"block {name!r}", NonLocalBlock, settings)
+    NonLocalBlock(64, **copy.deepcopy(settings))  # what does not fit together is said now
+    plugin = "".join(part.capitalize() for part in name.split("_")) + "Block"
+    return Preset(name, plugin, title or name, paper, OURS, settings)
+
+
 def block_settings(name: str | None = None, **overrides: Any) -> dict[str, Any]:
     """The arguments of NonLocalBlock that ``build_block`` makes of a name and overrides.
 
@@ -55,6 +78,8 @@ def block_settings(name: str | None = None, **overrides: Any) -> dict[str, Any]:
     """
     settings = {} if name is None else copy.deepcopy(BLOCKS.get(name).settings)
     allowed = [key for key in parameters_of(NonLocalBlock) if key != "in_channels"]
+    if "channels" in overrides:  # of which reduction and inner_channels would be the nearest
+        raise TypeError(f"{_label(name)} takes no argument 'channels'. Did you mean 'in_channels'?")
     check_arguments(_label(name), allowed, overrides)
     for key, value in overrides.items():
         if key in ("affinity", "graph_filter"):

@@ -1,5 +1,6 @@
 """Reading a config, with an error for every path and key that leads nowhere."""
 
+import importlib.util
 import inspect
 import warnings
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from typing import Any
 
 import mmengine.registry
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
 from mmengine.runner import Runner
 
@@ -20,18 +22,28 @@ BESIDES_RUNNER = ("model_wrapper_cfg", "find_unused_parameters", "sync_bn", "com
                   "activation_checkpointing", "efficient_conv_bn_eval")  # fmt: skip
 
 
+# mmengine takes _base_ = "package::path" of OpenMMLab's packages alone, and takes the package's
+# name for that of a registry; ours are in the root registry.
+PACKAGE = "nonlocal_zoo"
+MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)
+
+
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """The config in ``path``, with ``options`` (``{"model.decode_head.channels": 64}``) set.
+
+    ``path`` may be ``package::path`` of an installed package, as
+    ``nonlocal_zoo::synthetic/snl_r18-stage1_longrange.py``.
 
     Raises:
         ConfigError: there is no such file, or an option's key leads nowhere.
     """
-    path = Path(path)
+    path = _found(str(path))
     if not path.is_file():
         others = [*path.parent.glob("*.py")] or Path("configs").rglob("*.py")
         hint = near(str(path), map(str, others))
         raise ConfigError(f"config={str(path)!r}: no such file.{hint}")
     config = Config.fromfile(path)
+    _forget_scope(config._cfg_dict)
     for key, value in (options or {}).items():
         check_option(config, key)
         try:
@@ -39,6 +51,27 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         except (TypeError, KeyError) as error:
             raise ConfigError(f"--cfg-options {key}={value!r}: {error}") from error
     return config
+
+
+def _forget_scope(node: Any) -> None:
+    if isinstance(node, dict):
+        if node.get("_scope_") == PACKAGE:
+            del node["_scope_"]
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for item in node:
+            _forget_scope(item)
+
+
+def _found(path: str) -> Path:
+    """``path``, or the file of a package's configs that ``package::path`` names."""
+    package, colons, inner = path.partition("::")
+    if not colons:
+        return Path(path)
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or spec.origin is None:
+        raise ConfigError(f"config={path!r}: no package {package!r} is installed")
+    return Path(spec.origin).with_name(".mim") / "configs" / inner
 
 
 def check_option(config: Config, key: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..references import Conversion, Place, convert_network, translate
-from .weight_files import is_plain, read_weights, write_weights
+from ..weight_files import is_plain, read_weights, write_weights
 
 TEXTS = ("cfg", "config")  # in a checkpoint's meta: of the network that was
 

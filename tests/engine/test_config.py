@@ -2,7 +2,7 @@
 
 import pytest
 
-from nonlocal_zoo.engine.config import ConfigError, load_config
+from nonlocal_zoo.engine.config import ConfigError, _forget_scope, load_config
 
 pytestmark = pytest.mark.mm
 
@@ -59,3 +59,24 @@ def test_a_new_key_where_nobody_knows_what_is_allowed_passes_with_a_warning(conf
 def test_a_wrong_path_names_a_near_one(config):
     with pytest.raises(ConfigError, match=r"tinny\.py': no such file.*Did you mean '.*tiny\.py'"):
         load_config(config.with_name("tinny.py"))
+
+
+def test_configs_of_the_package_are_found_by_its_name(tmp_path):
+    """On the command line, and as the base of a config in another folder."""
+    name = "nonlocal_zoo::synthetic/snl_r18-stage1_longrange.py"
+    config = load_config(name)
+    assert config.model.decode_head.block.name == "snl"
+    for wrong, words in (
+        ("nonlocal_zoo::synthetic/snll_r18-stage1_longrange.py", "Did you mean"),
+        ("no_such_package::x.py", "no package 'no_such_package' is installed"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            load_config(wrong)
+
+
+def test_a_scope_of_our_name_is_forgotten():
+    """mmengine writes one where a config has ``_base_ = "nonlocal_zoo::..."``, in a wheel."""
+    node = dict(type="A", _scope_="nonlocal_zoo", inner=[dict(_scope_="nonlocal_zoo", b=(1, 2))],
+                other=dict(_scope_="mmseg"))  # fmt: skip
+    _forget_scope(node)
+    assert node == dict(type="A", inner=[dict(b=(1, 2))], other=dict(_scope_="mmseg"))

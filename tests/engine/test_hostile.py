@@ -15,14 +15,14 @@ from mmengine.runner import CheckpointLoader
 from safetensors.torch import save_file
 
 from nonlocal_zoo import build_block, list_blocks
+from nonlocal_zoo.block_files import load_block
 from nonlocal_zoo.blocks import NonLocalBlock
 from nonlocal_zoo.engine import launch
 from nonlocal_zoo.engine.config import ConfigError
 from nonlocal_zoo.engine.loading import UNSAFE, load_plain
-from nonlocal_zoo.experiments.block_files import load_block
 from nonlocal_zoo.experiments.conversion import convert_file
-from nonlocal_zoo.experiments.weight_files import read_weights
 from nonlocal_zoo.seal import seal
+from nonlocal_zoo.weight_files import read_weights
 
 pytestmark = pytest.mark.mm
 

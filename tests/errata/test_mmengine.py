@@ -3,8 +3,8 @@ import os
 import pytest
 import torch
 
-from nonlocal_zoo.experiments.weight_files import read_weights
 from nonlocal_zoo.registry import BLOCKS, UnknownNameError
+from nonlocal_zoo.weight_files import read_weights
 
 pytest.importorskip("mmengine")
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from nonlocal_zoo import build_block, list_blocks
-from nonlocal_zoo.experiments.block_files import load_block, save_block
+from nonlocal_zoo.block_files import load_block, save_block
 from nonlocal_zoo.registry import UnknownNameError
 from nonlocal_zoo.testing import randomize_, refuses
 

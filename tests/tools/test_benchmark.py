@@ -1,28 +1,21 @@
 """tools/benchmark.py at sizes of a few nodes."""
 
-import importlib.util
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from nonlocal_zoo.blocks import NonLocalBlock
-from nonlocal_zoo.experiments.benchmark import machine, run
+from nonlocal_zoo.experiments.benchmark import command, machine, run
 from nonlocal_zoo.experiments.benchmark.measure import Options, measure_case
 from nonlocal_zoo.experiments.benchmark.rows import read_csv
 from nonlocal_zoo.formulas import NoFormula
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("benchmark_tool", ROOT / "tools/benchmark.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return command
 
 
 @pytest.fixture(autouse=True)

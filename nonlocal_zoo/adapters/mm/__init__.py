@@ -4,12 +4,15 @@ In a config: ``custom_imports = dict(imports=["nonlocal_zoo.adapters.mm"])``.
 Everything is in mmengine's root registry, which mmseg and mmdet both search.
 """
 
+from ...extras import install_line
+
 try:
     import mmcv  # noqa: F401
     import mmengine  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"{error}. The mm adapters need an extra: pip install 'nonlocal_zoo[seg]', or [onedl]"
+        f"{error}. The mm adapters need OpenMMLab's packages, {install_line('seg')}, or their "
+        f"maintained forks, {install_line('onedl')}"
     ) from error
 
 from .ops import install

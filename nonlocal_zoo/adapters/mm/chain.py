@@ -7,10 +7,10 @@ configs mean it. Without this a block beside another one would be trained and ne
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from types import SimpleNamespace
 
-from mmengine.logging import print_log
 from mmseg.models.backbones.resnet import Bottleneck
 from torch import Tensor
 
@@ -32,10 +32,9 @@ def chain_plugins() -> None:
     """Makes them act, if they do not."""
     if not chains_plugins():
         Bottleneck.forward_plugin = forward_plugin
-        print_log(
+        logging.getLogger("nonlocal_zoo").info(
             "mmseg's Bottleneck.forward_plugin keeps the last plugin only; replaced by one "
-            "that chains them",
-            logger="current",
+            "that chains them"
         )
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from ..blocks import NonLocalBlock, build_block
-from ..registry import check_arguments, parameters_of
+from .blocks import NonLocalBlock, build_block
+from .registry import check_arguments, parameters_of
 from .weight_files import SAFETENSORS, is_plain, read_weights, write_weights
 
 KEY = "block"  # of the spec in the file's metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import zipfile
@@ -13,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..atomic import replacing
-from ..seal import damage
+from .atomic import replacing
+from .extras import install_line
+from .seal import damage
 
 SAFETENSORS = ".safetensors"
 TORCH = (".pth", ".pt")
@@ -99,12 +101,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _safetensors() -> ModuleType:
     try:
-        import safetensors.torch
+        importlib.import_module("safetensors.torch")
+        return importlib.import_module("safetensors")
     except ImportError as error:
-        raise ImportError(
-            f"{error}. Needs the extra: pip install 'nonlocal_zoo[convert]'"
-        ) from error
-    return safetensors
+        raise ImportError(f"{error}. It needs: {install_line('convert')}") from error
 
 
 def write_weights(
