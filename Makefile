@@ -55,7 +55,7 @@ audit: $(READY)
 # what can be compiled and exported, and what runs on a GPU.
 generate: $(READY)
 	$(BIN)/python tools/make_configs.py
-	$(BIN)/python tools/make_readme.py
+	$(BIN)/python tools/make_cost.py
 	$(BIN)/python tools/make_blocks.py
 	$(BIN)/python tools/make_pairs.py
 	$(BIN)/python tools/make_errata.py

@@ -165,7 +165,7 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
     tasks = [task for task in TASKS if any(key[1] == task for key in found)]
     scores = np.full((len(blocks), len(tasks)), np.nan)
     figure = Figure(figsize=(2.6 + 0.42 * len(tasks), 1.6 + 0.215 * len(blocks)), dpi=110)
-    axes = figure.add_axes((0.21, 0.03, 0.66, 0.80))
+    axes = figure.add_axes((0.20, 0.02, 0.66, 0.86), facecolor="0.85")
     for i, block in enumerate(blocks):
         for j, task in enumerate(tasks):
             if square := found.get((block, task)):
@@ -180,10 +180,11 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
     axes.set_xticks(range(len(tasks)), tasks, rotation=50, ha="left", fontsize=8)
     axes.set_yticks(range(len(blocks)), blocks, fontsize=8)
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
-    bar = figure.colorbar(image, cax=figure.add_axes((0.895, 0.03, 0.02, 0.30)))
+    bar = figure.colorbar(image, cax=figure.add_axes((0.88, 0.02, 0.02, 0.30)))
     bar.set_ticks([0, 0.5, 1], labels=["chance", "", "oracle"], fontsize=8)
     seeds = max(square.seeds for square in found.values())
-    figure.text(0.885, 0.36, f"number: seeds that\nsolved it, of {seeds}\nred dot: theory\nsaid "
-                "otherwise", fontsize=7.5, va="bottom")  # fmt: skip
+    words = ("number: seeds", f"that solved it, of {seeds}", "red: theory", "said otherwise",
+             "grey: not run")  # fmt: skip
+    figure.text(0.868, 0.36, "\n".join(words), fontsize=7, va="bottom")
     with replacing(path) as unfinished:
         figure.savefig(unfinished, format="png")

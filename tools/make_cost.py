@@ -1,4 +1,4 @@
-"""Writes the tables into README.md: python tools/make_readme.py [--check]"""
+"""Writes the tables of docs/cost.md: python tools/make_cost.py [--check]"""
 
 import re
 import sys
@@ -9,7 +9,7 @@ from nonlocal_zoo.experiments.pages import write_or_check
 from nonlocal_zoo.tables import HEADER, block_rows, to_markdown
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs/cost.md"
 BENCHMARKS = ROOT / "docs/benchmarks"
 RUNS = {"speed.csv": speed_table, "small.csv": in_short}
 SHAPE = (1, 512, 97, 97)
@@ -25,7 +25,7 @@ def speed() -> str:
     """What docs/benchmarks has of the last runs."""
     parts = [told(BENCHMARKS / run) for run, told in RUNS.items() if (BENCHMARKS / run).exists()]
     if (BENCHMARKS / "scale.png").exists():
-        parts.append("![time and memory against the number of nodes](docs/benchmarks/scale.png)\n")
+        parts.append("![time and memory against the number of nodes](benchmarks/scale.png)\n")
     return "\n".join(parts) or "No run is in docs/benchmarks yet.\n"
 
 
@@ -33,21 +33,21 @@ PARTS = {"blocks": blocks, "speed": speed}
 
 
 def with_tables(text: str) -> str:
-    """README text with each part between its marks."""
+    """The text with each part between its marks."""
     for name, write in PARTS.items():
         new = write()
         marked = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         found = marked.findall(text)
         if len(found) != 1:
-            raise ValueError(f"README.md has {len(found)} parts <!-- {name}: ... -->; allowed: one")
+            raise ValueError(f"{PAGE} has {len(found)} parts <!-- {name}: ... -->; allowed: one")
         text = marked.sub(lambda marks, new=new: marks[1] + new + marks[2], text)
     return text
 
 
 def page() -> str:
-    """README.md with its tables as they should be."""
-    return with_tables(README.read_text())
+    """docs/cost.md with its tables as they should be."""
+    return with_tables(PAGE.read_text())
 
 
 if __name__ == "__main__":
-    sys.exit(write_or_check(README, page, __file__, __doc__))
+    sys.exit(write_or_check(PAGE, page, __file__, __doc__))
