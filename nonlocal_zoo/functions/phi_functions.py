@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-# Of a graph for all values: enough for t ||X|| up to 2^20. There the time stops: an eigenvalue that
-# decays no more until then is closer to 1 than 1e-6.
-TRACED_DOUBLINGS = 20
+# Of a graph for all values: enough for t ||X|| up to 2^23, which is a time of 1e6 and 64 columns
+# of unit length. There the time stops.
+TRACED_DOUBLINGS = 23
 
 
 def _doublings(x: Tensor, t: Tensor) -> int:
@@ -38,7 +38,7 @@ def decayed_phi(x: Tensor, t: Tensor) -> Tensor:
 
     Args:
         x: X.
-        t: (1 | B, 1, 1), >= 0; in a traced graph at most 2^20 / ||X||, which it is cut to.
+        t: (1 | B, 1, 1), >= 0; in a traced graph at most 2^23 / ||X||, which it is cut to.
     """
     doublings = _doublings(x, t)
     if torch.compiler.is_compiling():

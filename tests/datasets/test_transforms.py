@@ -85,3 +85,9 @@ def test_packed_for_the_network():
     assert packed["data_samples"] == 7 and packed["inputs"].shape == (3, 4, 5)
     for channel in range(3):  # RGB
         assert np.array_equal(packed["inputs"][channel].numpy(), image[..., 2 - channel])
+
+
+def test_rectangles_that_are_wide():
+    """Width over height, and not the other way."""
+    _, _, height, width = rectangles(RandomResizedCrop(8, area=(0.1, 0.3), ratio=(2, 3)), 300, 400)
+    assert 1.9 < (width / height).min() < 2.1 and 2.9 < (width / height).max() < 3.1
