@@ -5,7 +5,7 @@ import torch
 from tables import BLOCK_OVERRIDES
 
 from nonlocal_zoo import GraphSignal, build_block, list_blocks
-from nonlocal_zoo.functions import heat_kernel
+from nonlocal_zoo.functions import heat_kernel, resolvent
 from nonlocal_zoo.operators import Dense
 from nonlocal_zoo.testing import assert_near, randomize_, refuses, uses_grid
 
@@ -258,3 +258,21 @@ def test_receivers_under_a_mask(name):
         results.append([y, *gradients])
     for tensors in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(tensors, results[0], strict=True))
+
+
+@pytest.mark.parametrize("function", [heat_kernel, resolvent])
+def test_limits_of_an_iteration(function):
+    operator = Dense(torch.rand(2, 3, 3)) @ Dense(torch.rand(2, 3, 3))
+    for tolerance in (0.0, -1.0, 1.0, float("nan")):
+        run = lambda t=tolerance: function(operator, 0.5, tolerance=t)  # noqa: E731
+        refuses(ValueError, run, f"tolerance={tolerance}", "between 0 and 1")
+    for steps in (0, -3):
+        refuses(ValueError, lambda s=steps: function(operator, 0.5, steps=s), f"steps={steps}")
+
+
+def test_factors_and_rows_that_are_no_numbers():
+    operator = Dense(torch.rand(2, 3, 3))
+    for a in (float("nan"), float("inf")):
+        refuses(ValueError, lambda a=a: resolvent(operator, a), f"a={a}", "finite")
+    for row in (0.5, -1, 3):
+        refuses(ValueError, lambda r=row: operator.rows([r]), f"rows [{row}]", "0 to 2")
