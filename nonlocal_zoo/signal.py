@@ -20,13 +20,15 @@ class GraphSignal:
         x: (B, N, C) features. A view of an image, where they come from one.
         grid: the spatial shape whose product is N, or None for a set of nodes.
         mask: (B, N) bool, True for a real node; None where all are real. A padded node neither
-            speaks (its column of the affinity is zero) nor hears (its row is zero).
+            speaks (its column of the affinity is zero) nor hears (its row is zero), whatever its
+            features are, NaN too.
         receiver: (B, N, C) features of the nodes as receivers (the rows of the affinity), where
             these differ from ``x`` (the columns); None means ``x``.
-        pos: (B, N, D) where the nodes are; None: at the cells of the grid, if there is one.
-        edges: (3, E) int64, graph b, node i that hears and node j that speaks, for affinities on a
-            given graph; None: the neighbours on the grid, if there is one.
-        edge_weight: (E,); None is 1 for each.
+        pos: (B, N, D) where the nodes are, integers or floating-point numbers, finite; None: at the
+            cells of the grid, if there is one.
+        edges: (3, E) integers, graph b, node i that hears and node j that speaks, for affinities on
+            a given graph; None: the neighbours on the grid, if there is one.
+        edge_weight: (E,), finite; None is 1 for each.
         image: (B, C, *grid), what ``x`` is a view of; None for a set of nodes.
     """
 
@@ -54,6 +56,38 @@ class GraphSignal:
         pixels = image.flatten(2)
         pixels = contiguous_gradient(pixels) if image.requires_grad else pixels
         return GraphSignal(pixels.transpose(1, 2), tuple(image.shape[2:]), image=image)
+
+    def checked(self) -> GraphSignal:
+        """The signal that a block works on: this one, with zeros in the rows of padded nodes.
+
+        Nothing else of them is ever read: 0 * NaN is NaN in a backward pass. Edges and positions
+        are checked by the affinities that read them.
+
+        Raises:
+            ValueError: features, receivers or mask of another shape, dtype or device.
+        """
+        x, receiver, mask = self.x, self.receiver, self.mask
+        if x.dim() != 3:
+            raise ValueError(f"input has shape {tuple(x.shape)}; allowed: (B, N, C)")
+        if not x.is_floating_point():
+            raise ValueError(f"input has dtype {x.dtype}; allowed: a floating-point one, x.float()")
+        if receiver is not None and (receiver.shape, receiver.dtype) != (x.shape, x.dtype):
+            raise ValueError(
+                f"receiver has shape {tuple(receiver.shape)} and dtype {receiver.dtype}; "
+                f"allowed: those of x, {tuple(x.shape)} and {x.dtype}"
+            )
+        if mask is None:
+            return self
+        if mask.shape != x.shape[:2] or mask.dtype != torch.bool or mask.device != x.device:
+            raise ValueError(
+                f"mask has shape {tuple(mask.shape)} and dtype {mask.dtype}, on {mask.device}; "
+                f"allowed: {tuple(x.shape[:2])}, torch.bool (True for a real node), on {x.device}"
+            )
+        if self.image is not None:
+            raise ValueError("mask is given beside an image; allowed: a mask of a set of nodes")
+        if receiver is not None:
+            receiver = self.zero_padding(receiver)
+        return replace(self, x=self.zero_padding(x), receiver=receiver)
 
     @property
     def receivers(self) -> Tensor:

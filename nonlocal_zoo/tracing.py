@@ -32,6 +32,13 @@ def makes_plain_tensors() -> bool:
     return functorch.peek_interpreter_stack() is None
 
 
+def has_values(x: torch.Tensor) -> bool:
+    """Whether the numbers in ``x`` may be looked at: it is on a CPU, where nobody has to wait for
+    them, and no trace, mode or transform of torch.func stands between."""
+    plain = type(x) in (torch.Tensor, torch.nn.Parameter)
+    return plain and x.device.type == "cpu" and makes_plain_tensors()
+
+
 def known_size(size: int) -> int:
     """``size``, or LARGE where it is a symbol: what is not known grows with the image."""
     if not torch.compiler.is_compiling():

@@ -141,3 +141,23 @@ def test_what_a_filter_needs():
     )
     fused.affinities[0] = AFFINITIES.build("relu_dot", channels=8, inner_channels=4)
     refuses(ValueError, lambda: fused(torch.randn(1, 8, 5, 5)), "the arma filter", "radius <= 1")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_it_says_of_layers_that_move_past(case, capsys):
+    """Of blocks with one affinity of low rank alone."""
+    block = build(case)
+    nlz.fuse(block)
+    moved = "applies its layers" in capsys.readouterr().out
+    assert not moved or (len(block.affinities) == 1 and block.affinities[0].structure.low_rank)
+
+
+@pytest.mark.parametrize("side", ["send", "receive"])
+def test_a_norm_of_one_embedding_stays_between(side):
+    """It has no statistics of its own, and cannot be folded; the other one is."""
+    block = build("latentgnn")
+    other = {"send": "receive", "receive": "send"}[side]
+    getattr(block.embedding, side).norm = nn.BatchNorm1d(16, track_running_stats=False).eval()
+    getattr(block.embedding, other).norm = None
+    x = torch.randn(2, 16, 5, 6)
+    assert_near(nlz.fuse(block, verbose=False)(x), block(x), 1e-5)

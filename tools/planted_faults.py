@@ -53,6 +53,7 @@ FAST = (
     "filters",
     "test_signal.py",
     "blocks",
+    "test_doors.py",
     "test_fuse.py",
     "references",
     "adapters/test_insert.py",

@@ -16,7 +16,11 @@ from torch_geometric.utils import cumsum
 from ..affinities import Affinity
 from ..blocks import NonLocalBlock
 from ..layers import GridPool
+from ..precision import cast
 from ..signal import GraphSignal
+
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+MORE_GRAPHS = 65536  # than nodes: PyG leaves empty graphs in a batch, but not billions
 
 
 class NodeBlock(nn.Module):
@@ -36,13 +40,15 @@ class NodeBlock(nn.Module):
 
     Shapes:
         x (N, C): features. pos (N, D): places, for the affinity "knn".
-        batch (N,) int64: the graph of each node, in ascending order; None is one graph.
-        edge_index (2, E) int64: who speaks, who hears (PyG's source_to_target), and
+        batch (N,): the graph of each node, in ascending order; None is one graph.
+        edge_index (2, E): who speaks, who hears (PyG's source_to_target), and
         edge_weight (E,): for the affinity "graph". -> (N, C).
+        Batch and edge_index are integers and become int64.
 
     Raises:
-        ValueError: the block uses the grid; lengths differ; ``batch`` is not sorted; an edge joins
-            two graphs.
+        ValueError: the block uses the grid; a tensor of another length, dtype or device; ``batch``
+            is not sorted or numbers far more graphs than there are nodes; an edge names no node or
+            joins two graphs.
     """
 
     def __init__(self, block: NonLocalBlock) -> None:
@@ -63,9 +69,11 @@ class NodeBlock(nn.Module):
         edge_index: Tensor | None = None,
         edge_weight: Tensor | None = None,
     ) -> Tensor:
-        _check(x, pos, batch, edge_index)
+        _check(x, pos, batch, edge_index, edge_weight)
         if batch is None:
             batch = torch.zeros(len(x), dtype=torch.long, device=x.device)
+        batch = cast(batch, torch.int64)
+        edge_index = None if edge_index is None else cast(edge_index, torch.int64)
         sizes = _count(batch, _graphs(batch, edge_index))
         edges = None if edge_index is None else _edges(edge_index, batch, cumsum(sizes))
         if self.training and len(sizes) > 1:
@@ -131,20 +139,44 @@ def _signal(
 
 def _graphs(batch: Tensor, edge_index: Tensor | None) -> int:
     """How many there are. All that has to come from the device comes in one piece."""
-    if len(batch) == 0:
+    nodes = len(batch)
+    if edge_index is not None and edge_index.shape[1] == 0:
+        edge_index = None
+    if nodes == 0:
+        if edge_index is not None:
+            raise ValueError(
+                f"edge_index has {edge_index.shape[1]} edges; allowed: none, of 0 nodes"
+            )
         return 0
-    source, target = batch.new_empty(2, 0) if edge_index is None else batch[edge_index]
-    unsorted, crossing = batch[1:] < batch[:-1], source != target
-    flags = [batch[-1], unsorted.any(), crossing.any()]
-    last, any_unsorted, any_crossing = torch.stack(flags).tolist()
+    flags = [batch[0], batch[-1], (batch[1:] < batch[:-1]).any()]
+    if edge_index is not None:
+        # Clamped: an index out of range is for the error below, and would end a process on a GPU.
+        source, target = batch[edge_index.clamp(0, nodes - 1)]
+        crossing = source != target
+        flags += [crossing.any(), *edge_index.aminmax()]
+    at_hand = batch.is_cpu  # then one by one is ten times as fast
+    numbers = [flag.item() for flag in flags] if at_hand else torch.stack(flags).tolist()
+    first, last, any_unsorted, *of_edges = numbers
     if any_unsorted:
         raise ValueError("batch is not sorted; allowed: graphs one after the other")
-    if any_crossing and edge_index is not None:
-        wrong = int(crossing.nonzero()[0])
+    if first < 0 or last >= nodes + MORE_GRAPHS:
         raise ValueError(
-            f"edge_index: edge {wrong} joins nodes {edge_index[:, wrong].tolist()} of two graphs; "
-            "allowed: edges within a graph"
+            f"batch has graph {first if first < 0 else last}; allowed: 0 to "
+            f"{nodes + MORE_GRAPHS - 1}, for {nodes} nodes"
         )
+    if edge_index is not None:
+        any_crossing, least, most = of_edges
+        if least < 0 or most >= nodes:
+            raise ValueError(
+                f"edge_index has node {least if least < 0 else most}; allowed: 0 to {nodes - 1}"
+            )
+        if any_crossing:
+            wrong = int(crossing.nonzero()[0])
+            ends = edge_index[:, wrong].tolist()
+            raise ValueError(
+                f"edge_index: edge {wrong} joins nodes {ends} of two graphs; "
+                "allowed: edges within a graph"
+            )
     return last + 1
 
 
@@ -153,7 +185,14 @@ def _count(graph: Tensor, graphs: int) -> Tensor:
     return graph.new_zeros(graphs).scatter_add(0, graph, torch.ones_like(graph))
 
 
-def _check(x: Tensor, pos: Tensor | None, batch: Tensor | None, edge_index: Tensor | None) -> None:
+def _check(
+    x: Tensor,
+    pos: Tensor | None,
+    batch: Tensor | None,
+    edge_index: Tensor | None,
+    edge_weight: Tensor | None,
+) -> None:
+    """Shapes, dtypes and devices, which nothing has to be waited for."""
     if x.dim() != 2:
         raise ValueError(f"x has shape {tuple(x.shape)}; allowed: (N, C)")
     if pos is not None and (pos.dim() != 2 or len(pos) != len(x)):
@@ -162,6 +201,21 @@ def _check(x: Tensor, pos: Tensor | None, batch: Tensor | None, edge_index: Tens
         raise ValueError(f"batch has shape {tuple(batch.shape)}; allowed: ({len(x)},), or None")
     if edge_index is not None and (edge_index.dim() != 2 or edge_index.shape[0] != 2):
         raise ValueError(f"edge_index has shape {tuple(edge_index.shape)}; allowed: (2, E)")
+    for name, indices in (("batch", batch), ("edge_index", edge_index)):
+        if indices is not None and indices.dtype not in INTEGERS:
+            raise ValueError(f"{name} has dtype {indices.dtype}; allowed: integers, as int64")
+    if edge_weight is not None:
+        if edge_index is None:
+            raise ValueError("edge_weight is given and edge_index=None; allowed: both, or neither")
+        if edge_weight.shape != edge_index.shape[1:]:
+            raise ValueError(
+                f"edge_weight has shape {tuple(edge_weight.shape)}; allowed: "
+                f"({edge_index.shape[1]},), one for each edge, or None"
+            )
+    others = dict(pos=pos, batch=batch, edge_index=edge_index, edge_weight=edge_weight)
+    for name, given in others.items():
+        if given is not None and given.device != x.device:
+            raise ValueError(f"{name} is on {given.device}; allowed: where x is, {x.device}")
 
 
 def _edges(edge_index: Tensor, batch: Tensor, starts: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from ..operators import GraphOperator, Sparse
 from ..precision import at_least_float32
 from ..registry import AFFINITIES
 from ..signal import GraphSignal
+from ..tracing import has_values
 from .base import Affinity
 
 
@@ -23,13 +24,17 @@ class NearestInSpace(Affinity):
     rows at a time; for clouds of a hundred thousand points give the edges of a tree search to the
     affinity "graph".
 
+    Positions may be of any dtype but bool and complex ones. Integers are compared as float64, half
+    precision as float32.
+
     Args:
         neighbours: k; graphs with fewer nodes use all of them.
         sigma: in the units of p; None is a weight of 1.
         symmetrize, normalize: see Affinity.
 
     Raises:
-        ValueError: the signal has neither positions nor a grid; neighbours < 1 or sigma <= 0.
+        ValueError: the signal has neither positions nor a grid; positions of another shape, dtype
+            or device; on a CPU, a real node that is nowhere; neighbours < 1 or sigma <= 0.
     """
 
     uses_places = True
@@ -51,10 +56,12 @@ class NearestInSpace(Affinity):
         if pos is None:
             if signal.grid is None:
                 raise ValueError("pos=None; NearestInSpace needs (B, N, D) positions or a grid")
-            pos = cells(signal.grid, signal.x).expand(batch, -1, -1)
+            pos = cells(signal.grid, at_least_float32(signal.x)).expand(batch, -1, -1)
+        dtype = torch.promote_types(pos.dtype, signal.x.dtype)
+        pos = _checked(pos, signal)
         graph, row, column = edges = self._search(pos, signal.mask)
         squared = (pos[graph, row] - pos[graph, column]).square().sum(1)
-        squared = at_least_float32(squared.to(torch.promote_types(squared.dtype, signal.x.dtype)))
+        squared = squared.to(torch.promote_types(dtype, torch.float32))
         weights = torch.ones_like(squared)
         if self.sigma is not None:
             weights = (squared / (-2 * self.sigma**2)).exp()
@@ -82,6 +89,25 @@ class NearestInSpace(Affinity):
                 near &= mask[:, first : first + step, None]
             found.append(near.nonzero().T + torch.tensor([[0], [first], [0]], device=pos.device))
         return torch.cat(found, dim=1)
+
+
+def _checked(pos: Tensor, signal: GraphSignal) -> Tensor:
+    """In a dtype whose differences and squares are right, and 0 for padded nodes."""
+    fits = pos.dim() == 3 and pos.shape[:2] == signal.x.shape[:2] and pos.shape[2] > 0
+    number = not (pos.is_complex() or pos.dtype == torch.bool)
+    if not (fits and number and pos.device == signal.x.device):
+        raise ValueError(
+            f"pos has shape {tuple(pos.shape)} and dtype {pos.dtype}, on {pos.device}; allowed: "
+            f"({signal.x.shape[0]}, {signal.x.shape[1]}, D), real numbers, on {signal.x.device}"
+        )
+    pos = at_least_float32(pos) if pos.is_floating_point() else pos.double()
+    pos = signal.zero_padding(pos)
+    if has_values(pos) and not pos.isfinite().all():
+        graph, node = (~pos.isfinite().all(2)).nonzero()[0].tolist()
+        raise ValueError(
+            f"pos of node {node} of graph {graph} is {pos[graph, node].tolist()}; allowed: finite"
+        )
+    return pos
 
 
 def cells(grid: tuple[int, ...], like: Tensor) -> Tensor:

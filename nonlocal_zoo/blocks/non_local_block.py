@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from ..arguments import Count, Rounds, checked
 from ..layers import ModuleList
 from ..operators import GraphOperator
+from ..precision import autocast_dtype
 from ..registry import FILTERS, choose
 from ..signal import GraphSignal
 from .embedding import EMBEDDINGS, UnitEmbedding
@@ -142,6 +144,7 @@ class NonLocalBlock(nn.Module):
 
     def operators_of(self, signal: GraphSignal) -> list[GraphOperator]:
         """The same for any set of nodes."""
+        signal = signal.checked()
         embedded = signal if self.embedding is None else self.embedding(signal)
         return [affinity(embedded) for affinity in self.affinities]
 
@@ -165,16 +168,23 @@ class NonLocalBlock(nn.Module):
         Padded nodes change nothing, and no batch norm takes statistics of them.
 
         Raises:
-            ValueError: features of another dtype than a floating-point one, or another width.
+            ValueError: features of another dtype or device than the weights, or another width;
+                see also ``GraphSignal.checked``.
         """
+        signal = signal.checked()
         if self.in_channels not in (None, signal.x.shape[2]):
-            raise ValueError(
-                f"input has {signal.x.shape[2]} channels; allowed: {self.in_channels}"
-            )
-        if not signal.x.is_floating_point():
-            raise ValueError(
-                f"input has dtype {signal.x.dtype}; allowed: a floating-point one, x.float()"
-            )
+            raise ValueError(f"input has {signal.x.shape[2]} channels; allowed: {self.in_channels}")
+        if torch.compiler.is_compiling():
+            return self._passes(signal)
+        try:
+            return self._passes(signal)
+        except RuntimeError as error:  # asked after the fact: it would cost each pass a search
+            if words := _mismatch(self, signal.x):
+                raise ValueError(words) from error
+            raise
+
+    def _passes(self, signal: GraphSignal) -> Tensor:
+        """``on_nodes`` of a signal that is checked."""
         y = signal.x  # before the first stage
         for number in range(self.recurrence):
             operators = None  # those of the first stage stay for all
@@ -187,6 +197,11 @@ class NonLocalBlock(nn.Module):
         return y
 
     def forward(self, x: Tensor) -> Tensor:
+        if not isinstance(x, Tensor):
+            raise ValueError(
+                f"input is a {type(x).__name__}; "
+                f"allowed: a tensor (B, {self.in_channels}, *spatial)"
+            )
         fits = self.in_channels is None or self.in_channels == x.shape[1]
         if x.dim() < 3 or not fits:
             raise ValueError(
@@ -195,3 +210,19 @@ class NonLocalBlock(nn.Module):
         if x.numel() == 0:  # no images or no nodes: some reshapes cannot tell what -1 is then
             return x.clone()
         return self.on_nodes(GraphSignal.from_grid(x))
+
+
+def _mismatch(block: nn.Module, x: Tensor) -> str:
+    """What of ``x`` does not go with the weights: its device or its dtype; "" where all does."""
+    for weight in block.parameters():
+        if weight.device != x.device:
+            return (
+                f"input is on {x.device}, and weights of the block are on {weight.device}; "
+                f"allowed: one device"
+            )
+        if weight.dtype != x.dtype and weight.is_floating_point() and autocast_dtype(x) is None:
+            return (
+                f"input has dtype {x.dtype}, and weights of the block have {weight.dtype}; "
+                f"allowed: the same, x.to({weight.dtype}), or autocast"
+            )
+    return ""

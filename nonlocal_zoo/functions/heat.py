@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..operators import Cost, Dense, Diagonal, GraphOperator, LowRank, Regrouped, require
 from ..precision import at_least_float32, without_autocast
-from ..tracing import require_values
-from .krylov import default_tolerance
+from ..tracing import has_values, require_values
+from .krylov import check_limits, default_tolerance
 from .low_rank import as_low_rank
 from .phi_functions import decayed_phi
 from .small_matrices import as_factor, balanced
@@ -33,10 +33,14 @@ def heat_kernel(
         steps: terms of the series, at most; a UserWarning says when they did not do.
 
     Raises:
-        ValueError: A is not square.
+        ValueError: A is not square; on a CPU, t is negative or NaN; tolerance is not between 0 and
+            1, or steps < 1.
     """
     require(operator, ("square",), "the heat kernel")
+    check_limits(tolerance, steps)
     t = as_factor(t, operator)
+    if has_values(t) and t.numel() and not (least := float(t.detach().min())) >= 0:
+        raise ValueError(f"t has {least:.4g}; allowed: >= 0")
     match operator:
         case Regrouped():
             return operator.like(heat_kernel(operator.operator, t, tolerance, steps))

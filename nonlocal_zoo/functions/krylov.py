@@ -15,6 +15,14 @@ def default_tolerance(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps ** (2 / 3)
 
 
+def check_limits(tolerance: float | None, steps: int) -> None:
+    """Raises ValueError for limits that nothing reaches or that everything does."""
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise ValueError(f"tolerance={tolerance!r}; allowed: between 0 and 1, or None")
+    if steps < 1:
+        raise ValueError(f"steps={steps!r}; allowed: an int >= 1")
+
+
 def _open(residual: Tensor, rhs: Tensor, tolerance: float) -> Tensor:
     """Columns (B, 1, C) that are not solved yet, NaN among them; a solved one stands still."""
     norm, target = (torch.linalg.vector_norm(x, dim=1, keepdim=True) for x in (residual, rhs))

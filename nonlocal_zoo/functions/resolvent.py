@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import torch
@@ -19,7 +20,7 @@ from ..operators import (
 )
 from ..precision import at_least_float32, without_autocast
 from ..tracing import require_values
-from .krylov import bicgstab, conjugate_gradients, default_tolerance
+from .krylov import bicgstab, check_limits, conjugate_gradients, default_tolerance
 from .low_rank import as_low_rank
 from .small_matrices import as_factor, balanced
 
@@ -42,9 +43,13 @@ def resolvent(
         steps: where it iterates, at most; a UserWarning says when they did not do.
 
     Raises:
-        ValueError: A is not square.
+        ValueError: A is not square; a is a number that is not finite; tolerance is not between 0
+            and 1, or steps < 1.
     """
     require(operator, ("square",), "the resolvent")
+    check_limits(tolerance, steps)
+    if isinstance(a, float) and not math.isfinite(a):
+        raise ValueError(f"a={a}; allowed: a finite number")
     a = as_factor(a, operator)
     match operator:
         case Regrouped():

@@ -211,7 +211,7 @@ class GraphOperator(ABC):
             ValueError: an index is not in 0 .. N - 1.
         """
         batch, nodes, _ = self.shape
-        wrong = [i for i in indices if not 0 <= i < nodes]
+        wrong = [i for i in indices if not 0 <= i < nodes or i != int(i)]
         if wrong:
             raise ValueError(f"rows {wrong} of an operator with {nodes}; allowed: 0 to {nodes - 1}")
         chosen = torch.zeros(nodes, len(indices), dtype=self.dtype, device=self.device)

@@ -179,3 +179,30 @@ def test_refusals():
     wrong = [dict(stage="layer2", block="snl", pos="end")]
     refuses(TypeError, lambda: insert_blocks(net, wrong), "'pos'", "'position'")
     assert list(net.state_dict()) == before, "nothing is left behind by what was refused"
+
+
+class Bottleneck(nn.Module):
+    """Wide, narrow, wide: 16 -> 4 -> 24."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(16, 4, 1), nn.Conv2d(4, 24, 1)
+
+    def forward(self, x):
+        return self.conv2(self.conv1(x))
+
+
+@pytest.mark.parametrize(("position", "channels"), [("end", 24), ("before_last", 16), (0, 16)])
+def test_channels_of_a_block_that_is_narrow_inside(position, channels):
+    model = nn.Sequential(nn.Sequential(Bottleneck()))
+    block = insert_block(model, "0", "snl", position)
+    assert block.in_channels == channels
+    assert model(torch.randn(1, 16, 5, 5)).shape == (1, 24, 5, 5)
+
+
+def test_an_entry_without_a_block():
+    """What a config sets to None is left out, and the others are there."""
+    model = Net()
+    entries = [dict(stage="layer1", block=None), dict(stage="layer2", block="snl")]
+    assert len(insert_blocks(model, entries)) == 1
+    assert not hasattr(model.layer1[0], "nonlocal_end")

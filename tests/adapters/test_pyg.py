@@ -173,3 +173,77 @@ def test_what_a_gpu_would_be_waited_for(name, sizes):
     padded = norms if len(set(sizes)) > 1 else 0
     assert len(gpu.waits) == 2 + padded and not gpu.copies
     assert_near(y.inner, copy.deepcopy(layer)(batch.x, batch.pos, batch.batch), 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8])
+@pytest.mark.parametrize("training", [True, False])
+def test_indices_of_any_integer_dtype(dtype, training):
+    layer = make(OWN_GRAPH[1]).train(training)
+    data = Batch.from_data_list([cloud(n) for n in SIZES])
+    expected = run(layer, data)
+    data.batch, data.edge_index = data.batch.to(dtype), data.edge_index.to(dtype)
+    assert torch.equal(run(layer, data), expected)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_wrong_indices_and_weights(training):
+    layer, x = make(OWN_GRAPH[1]).train(training), torch.randn(5, 8)
+    batch, edges, weight = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([[0, 3], [1, 4]]), [0.5, 1]
+    weight = torch.tensor(weight)
+
+    def refused(*words, x=x, pos=None, batch=batch, edges=edges, weight=weight):
+        refuses(ValueError, lambda: layer(x, pos, batch, edges, weight), *words)
+
+    for dtype in (torch.float32, torch.bool):
+        refused("batch has dtype", str(dtype), "integers", batch=batch.to(dtype))
+        refused("edge_index has dtype", str(dtype), "integers", edges=edges.to(dtype))
+    refused("batch has graph -1", "0 to", batch=batch - 1)
+    refused("batch has graph 1000000000", "0 to 65540", batch=batch * 10**9)
+    for node in (5, 10**12, -1, -5):
+        wrong = torch.tensor([[0, node], [1, 4]])
+        refused(f"edge_index has node {node}", "0 to 4", edges=wrong)
+        refused(f"edge_index has node {node}", "0 to 4", edges=wrong.flip(0))
+    for wrong in (weight[:1], torch.rand(3), weight[:, None]):
+        refused(f"edge_weight has shape {tuple(wrong.shape)}", "(2,)", weight=wrong)
+    refused("edge_weight is given", "edge_index=None", edges=None)
+    refused("2 edges", "none, of 0 nodes", x=x[:0], batch=batch[:0])
+    refused("pos is on meta", "cpu", pos=torch.rand(5, 3, device="meta"))
+    refused("edge_weight is on meta", "cpu", weight=weight.to("meta"))
+    refused("edge_weight has nan", "finite", weight=weight * torch.nan)
+    refused("input has dtype torch.int64", "x.float()", x=x.long())
+    refused("input has dtype torch.float16", "torch.float32", x=x.half())
+
+
+@pytest.mark.parametrize("settings", [dict(name="snl"), dict(name="nl"), *OWN_GRAPH], ids=str)
+def test_no_edges_and_no_nodes(settings):
+    layer, none = make(settings).eval(), torch.zeros(2, 0, dtype=torch.long)
+    assert layer(torch.randn(0, 8), torch.rand(0, 3), None, none, torch.rand(0)).shape == (0, 8)
+    assert layer(torch.randn(3, 8), torch.rand(3, 3), None, none).isfinite().all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e5, 1e6])
+@pytest.mark.parametrize("offset", [0, 1, 30])
+@pytest.mark.parametrize("sizes", [(200, 300, 70), (300, 300)], ids=str)
+def test_batch_norm_at_large_scales(scale, offset, sizes):
+    """Node by node, in float32 against float64, gradients and running statistics too.
+
+    Features of spread s around a mean of m s have lost m eps of their spread when they come in:
+    what is allowed is 16 eps (1 + m), 2e-6 to 6e-5, of the largest value.
+    """
+    layer = NodeBlock(
+        randomize_(build_block(affinity="identity", graph_filter="propagation", values=False,
+                               residual=False, norm="batch", in_channels=8))
+    ).train()  # fmt: skip
+    x = (torch.randn(sum(sizes), 8) + offset) * scale
+    batch = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    back, results = torch.randn(sum(sizes), 8), []
+    for dtype in (torch.float32, torch.float64):
+        copied = copy.deepcopy(layer).to(dtype)
+        features = x.to(dtype, copy=True).requires_grad_()
+        y = copied(features, None, batch)
+        gradients = torch.autograd.grad((y * back).sum(), [features, *copied.parameters()])
+        norm = copied.block.units[0].norm
+        results.append([y, *(g * scale if k == 0 else g for k, g in enumerate(gradients)),
+                        norm.running_mean / scale, norm.running_var / scale**2])  # fmt: skip
+    for a, b in zip(*results, strict=True):
+        assert_near(a, b, 16 * torch.finfo(torch.float32).eps * (1 + offset))

@@ -105,3 +105,9 @@ def test_labels_are_taken_from_the_middle_of_their_cells(stride):
 def test_a_stride_of_labels_below_one_is_refused():
     with pytest.raises(ValueError, match="stride=0; allowed are 1, 2"):
         ShrinkLabels(0)
+
+
+def test_rectangles_that_are_wide():
+    """Width over height, and not the other way."""
+    _, _, height, width = rectangles(RandomResizedCrop(8, area=(0.1, 0.3), ratio=(2, 3)), 300, 400)
+    assert 1.9 < (width / height).min() < 2.1 and 2.9 < (width / height).max() < 3.1

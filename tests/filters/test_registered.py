@@ -120,3 +120,15 @@ def test_the_formula_is_the_definition(name):
     z = torch.ones(1, 1, 7, dtype=torch.float64)
     y = formulas.graph_filter(name, state, formulas.Graph(x.diag().unsqueeze(0), z), z)
     assert_near(y[0], expected)
+
+
+@every_filter
+def test_eigenvalues_just_outside(config):
+    """Rounding puts eigenvalues a little beyond 1: the response is what it is at 1."""
+    graph_filter = make(config)
+    if not hasattr(graph_filter, "response"):
+        return
+    ends = torch.tensor([-1.0, 1.0]).double()
+    for more in (1e-12, 1e-7):
+        response = graph_filter.response(ends * (1 + more))
+        assert_near(response, graph_filter.response(ends), 1e-4)

@@ -95,3 +95,13 @@ def test_zero_and_identity():
     near(states.histogram(edges), torch.full((2, 1), 50.0).double())
     identity = Identity(1, 7, torch.float32, torch.device("cpu"))
     near(density(identity).trace(torch.exp), torch.tensor([7 * torch.e]), 1e-6)
+
+
+def test_no_eigenvalue_twice():
+    """One far out is found within ten steps; rounding would bring a copy of it after thirty."""
+    values = torch.cat([torch.linspace(-0.1, 0.1, 98), torch.tensor([0.9, -0.95])]).double()
+    operator = spread(values)
+    known = block_lanczos(operator, 1, None, 50)
+    for steps in (10, 30, 60):
+        states = estimated_density(operator, known, probes=3, steps=steps)
+        near((states.points > 0.5).sum(1).double(), torch.full((2,), 3.0).double())

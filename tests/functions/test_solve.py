@@ -10,6 +10,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from nonlocal_zoo.functions import HeatSeries, Resolvent, heat_kernel, resolvent
 from nonlocal_zoo.functions.heat import poisson_terms
+from nonlocal_zoo.functions.krylov import bicgstab, conjugate_gradients
 from nonlocal_zoo.operators import Dense, LowRank, Softmax
 
 EVERY = {**EXACT, **ITERATED}
@@ -311,3 +312,23 @@ def test_factors_of_different_scale_in_float32():
     heat = torch.linalg.matrix_exp(2.0 * (matrix - torch.eye(40).double())) @ z
     result = heat_kernel(operator, 2.0).matmul(z.float()).double()
     assert (result - heat).norm() / heat.norm() < 1e-6
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_the_last_step_counts(symmetric):
+    """Three nodes take three steps: what is there then is reached, and nobody is warned."""
+    matrix = rand(1, 3, 3) / 3
+    matrix = (matrix + matrix.mT) / 2 if symmetric else matrix
+    solve = conjugate_gradients if symmetric else bicgstab
+    z = randn(1, 3, 2)
+    x, reached = solve(lambda v: v - 0.5 * matrix @ v, z, 1e-6, 3)
+    assert reached
+    near(x - 0.5 * matrix @ x, z, 1e-6)
+    assert not solve(lambda v: v - 0.5 * matrix @ v, z, 1e-6, 1)[1]
+
+
+def test_what_is_known_of_the_heat_kernel_of_a_matrix():
+    """Entries of exp(-t (I - A)) are those of a series of A^k."""
+    for flags in ((True, True, True), (False, True, False), (False, False, True)):
+        result = heat_kernel(Dense(torch.rand(1, 3, 3), *flags), 0.5)
+        assert (result.symmetric, result.nonnegative, result.bounded) == flags

@@ -5,7 +5,15 @@ import torch
 from graphs import EXACT, ITERATED, NODES, gaussian, rand, randn, snl, walk
 
 from nonlocal_zoo.functions import heat_kernel
-from nonlocal_zoo.operators import Dense, Identity, LowRank, ReluSum, Softmax
+from nonlocal_zoo.operators import (
+    ChannelNodes,
+    Dense,
+    Identity,
+    LowRank,
+    ReluSum,
+    Softmax,
+    Sparse,
+)
 from nonlocal_zoo.registry import AFFINITIES
 from nonlocal_zoo.signal import GraphSignal
 
@@ -107,3 +115,36 @@ def test_products_of_what_averages(left, right):
     few = Dense(torch.rand(1, 2, 4).softmax(2), nonnegative=True, row_stochastic=True)
     signed = Dense(torch.tensor([[[3.0, -2.0], [0.0, 1.0]]]), row_stochastic=True)
     assert not (few @ b).bounded and not (signed @ signed).bounded
+
+
+FLAGS = ("bounded", "nonnegative", "symmetric")
+AVERAGES = Dense(torch.full((1, 4, 4), 0.25), nonnegative=True, row_stochastic=True, bounded=True)
+TRANSPOSED = {
+    "dense": lambda: Dense(torch.rand(1, 3, 3), False, True, True),
+    "low rank": lambda: LowRank(torch.rand(1, 4, 2), torch.rand(1, 4, 2), None, False, True, True),
+    "low rank with a core": lambda: LowRank(
+        torch.rand(1, 4, 2), torch.rand(1, 4, 2), torch.rand(1, 2, 2), False, True, True
+    ),
+    "sparse": lambda: Sparse(
+        torch.zeros(3, 1, dtype=torch.long), torch.ones(1), (1, 3, 3), False, True, True
+    ),
+    "product": lambda: AVERAGES @ AVERAGES,
+    "sum": lambda: known(LowRank(*torch.rand(2, 1, 4, 2)) + LowRank(*torch.rand(2, 1, 4, 2))),
+    "scaled": lambda: known(ReluSum(*torch.rand(2, 1, 4, 1)).scale(torch.rand(1, 4, 1), None)),
+    "channels": lambda: ChannelNodes(Dense(torch.rand(1, 3, 3), False, True, True)),
+}
+
+
+def known(operator):
+    operator.nonnegative = operator.bounded = True
+    return operator
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposing_forgets_nothing(name):
+    """A and A' have the same eigenvalues, and the same entries."""
+    operator = TRANSPOSED[name]()
+    for flag in FLAGS:
+        assert getattr(operator.transpose(), flag) == getattr(operator, flag), flag
+        assert getattr(operator.transpose().transpose(), flag) == getattr(operator, flag), flag
+    assert operator.bounded and operator.nonnegative

@@ -81,3 +81,21 @@ def test_wrong_shapes_are_refused():
     refuses(ValueError, lambda: a + b, "(1, 3, 3)", "(1, 4, 4)")
     refuses(ValueError, lambda: a - b, "(1, 3, 3)", "(1, 4, 4)")
     refuses(ValueError, lambda: a @ b, "(1, 3, 3)", "(1, 4, 4)")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("exponent", [0.5, 1])
+def test_small_degrees_are_degrees(dtype, exponent):
+    """Down to the root of the smallest normal number, 1e-19 in float32; NaN stays."""
+    least = torch.finfo(dtype).tiny ** 0.5
+    degree = torch.tensor([1.1, 10, 1e6, 1e10, 0.9, torch.nan], dtype=dtype)
+    degree = (degree * least).requires_grad_()
+    result = inverse_power(degree, exponent)
+    expected = degree.detach()[:4].double() ** -exponent
+    assert_near(result[:4] / expected, torch.ones(4).to(dtype), 1e-5)
+    assert result[4] == 0 and result[5].isnan()
+    (gradient,) = torch.autograd.grad(result[:5].sum(), degree)
+    assert gradient[:5].isfinite().all() and (gradient[:4] < 0).all() and gradient[4] == 0
+    matrix = torch.full((1, 2, 2), 1e3 * least, dtype=dtype)
+    normal = Dense(matrix, symmetric=True, nonnegative=True).normalize("sym").to_dense()
+    assert_near(normal, torch.full_like(matrix, 0.5), 1e-5)

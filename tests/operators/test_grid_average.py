@@ -35,3 +35,9 @@ def test_a_transform_leaves_nothing_behind():
         found = torch.func.grad(lambda x: operator().matmul(x)[0, 0].sum())(x)
         assert_near(found, torch.full_like(x, 1 / 143))
         assert operator().matmul(x).isfinite().all()
+
+
+@pytest.mark.parametrize("sizes", [(1,), (1, 3), (2, 5)])
+def test_its_degree_is_its_row_sums(sizes):
+    average = GridAverage(2, GRID, sizes, torch.float64, torch.device("cpu"))
+    assert_near(average.degree(), average.to_dense().sum(2, keepdim=True))

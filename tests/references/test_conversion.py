@@ -116,3 +116,19 @@ def test_latentgnn_without_residual():
     bare = from_reference(case.reference, args, case.state).eval()
     x, gamma = case.data["x"], case.state["gamma"]
     assert_near(x + gamma * bare(x), plain(x))
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.25, 0.9])
+def test_what_no_weight_says_of_ema_comes_over(momentum):
+    """bases, rounds and momentum: a block that is trained on goes on as mmseg's would."""
+    args = dict(channels=8, num_bases=5, num_stages=2, momentum=momentum)
+    block = from_reference("EMAModule", args, {"bases": torch.randn(1, 8, 5)})
+    (affinity,) = block.affinities
+    assert affinity.bases.shape == (8, 5) and affinity.rounds == 2
+    before, x = affinity.bases.clone(), torch.randn(2, 8, 3, 4)
+    block.train()(x)
+    once = affinity.bases.clone()
+    affinity.bases.copy_(before)
+    affinity.momentum = 1.0
+    block(x)
+    assert_near(once, before.lerp(affinity.bases, momentum), 1e-5)
