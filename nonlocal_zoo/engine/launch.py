@@ -20,6 +20,7 @@ from .history import plain
 from .interrupt import finishing_the_iteration
 from .loading import load_plain
 from .resume import take_up_seed
+from .same_run import check_same_run
 from .work_dir import latest_checkpoint
 
 INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
@@ -62,18 +63,25 @@ def fit(config: Config) -> Runner:
     """Trains what ``config`` says; its launcher, work dir and what to resume are set.
 
     Raises:
-        ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded or has
-            another seed.
+        ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded, or is of a
+            run with another seed or network.
         RunError: it cannot go on: the disk takes no more, the loss is not finite.
         KeyboardInterrupt: Ctrl-C; a run of one process has written a checkpoint by then.
     """
+    stored = None
     if config.resume:
-        take_up_seed(config, load_plain(config.load_from))
+        checkpoint = load_plain(config.load_from)
+        take_up_seed(config, checkpoint)
+        check_same_run(config, checkpoint)
+        stored = {k: v.shape for k, v in checkpoint.get("state_dict", {}).items()}
+        del checkpoint  # a second copy is loaded by mmengine
     adapt(config)
     # Several processes would not all stop at the same iteration, and wait for each other.
     alone = config.launcher == "none"
     with finishing_the_iteration() if alone else nullcontext() as hook:
         runner = Runner.from_cfg(config)
+        if stored is not None:
+            check_shapes(runner.model, stored, config.load_from, others=False)
         if alone:
             runner.register_hook(hook)
         runner.train()
@@ -115,11 +123,27 @@ def check_weights(model: torch.nn.Module, weights: dict, path: str) -> None:
     Raises:
         ConfigError: a tensor is missing or has another shape.
     """
-    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    check_shapes(model, {name: value.shape for name, value in weights.items()}, path)
+
+
+def check_shapes(
+    model: torch.nn.Module, shapes: dict[str, torch.Size], path: str, others: bool = True
+) -> None:
+    """``check_weights`` by their shapes alone; ``others``: tensors that the model lacks may be there.
+
+    Raises:
+        ConfigError: as above.
+    """
+    shapes = {name.removeprefix("module."): shape for name, shape in shapes.items()}
     wanted = {k.removeprefix("module."): v.shape for k, v in model.state_dict().items()}
-    wrong = [k for k, shape in wanted.items() if k not in weights or weights[k].shape != shape]
+    wrong = [k for k, shape in wanted.items() if shapes.get(k) != shape]
     if wrong:
         raise ConfigError(
             f"checkpoint={path!r} is not of this config: {len(wrong)} of {len(wanted)} tensors "
             f"are missing or have another shape, {', '.join(wrong[:3])} among them"
+        )
+    if not others and (more := [name for name in shapes if name not in wanted]):
+        raise ConfigError(
+            f"checkpoint={path!r} is not of this config: it has {len(more)} tensors more, "
+            f"{', '.join(more[:3])} among them"
         )
