@@ -1,6 +1,7 @@
 """What ``tools/train.py`` and ``tools/test.py`` do."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -19,10 +20,13 @@ from .errors import ConfigError
 from .history import plain
 from .interrupt import finishing_the_iteration
 from .loading import load_plain
+from .lock import locked
 from .resume import take_up_seed
 from .same_run import check_same_run
 from .work_dir import latest_checkpoint
 
+# Where launchers say which of a run's processes this is.
+RANKS = {"pytorch": "RANK", "slurm": "SLURM_PROCID", "mpi": "OMPI_COMM_WORLD_RANK"}
 INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
 
 
@@ -65,7 +69,8 @@ def fit(config: Config) -> Runner:
     Raises:
         ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded, or is of a
             run with another seed or network.
-        RunError: it cannot go on: the disk takes no more, the loss is not finite.
+        RunError: it cannot go on: the disk takes no more, the loss is not finite, another process
+            trains in the same work dir.
         KeyboardInterrupt: Ctrl-C; a run of one process has written a checkpoint by then.
     """
     stored = None
@@ -78,7 +83,11 @@ def fit(config: Config) -> Runner:
     adapt(config)
     # Several processes would not all stop at the same iteration, and wait for each other.
     alone = config.launcher == "none"
-    with finishing_the_iteration() if alone else nullcontext() as hook:
+    first = os.environ.get(RANKS.get(config.launcher, ""), "0") == "0"
+    with (
+        locked(config.work_dir) if first else nullcontext(),
+        finishing_the_iteration() if alone else nullcontext() as hook,
+    ):
         runner = Runner.from_cfg(config)
         if stored is not None:
             check_shapes(runner.model, stored, config.load_from, others=False)
@@ -129,7 +138,7 @@ def check_weights(model: torch.nn.Module, weights: dict, path: str) -> None:
 def check_shapes(
     model: torch.nn.Module, shapes: dict[str, torch.Size], path: str, others: bool = True
 ) -> None:
-    """``check_weights`` by their shapes alone; ``others``: tensors that the model lacks may be there.
+    """``check_weights`` by shapes; ``others``: tensors that the model lacks may be there.
 
     Raises:
         ConfigError: as above.

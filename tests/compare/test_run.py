@@ -1,11 +1,9 @@
 """A comparison from the command to the leaderboard, on cells of a second."""
 
 import csv
-import fcntl
 import json
 import os
 import re
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +11,8 @@ import pytest
 import torch
 from tiny_compare import NL, command
 
+from nonlocal_zoo.engine.lock import locked
 from nonlocal_zoo.experiments.compare import work
-from nonlocal_zoo.experiments.compare.cell import Files
 from nonlocal_zoo.experiments.compare.command import main
 
 pytestmark = pytest.mark.mm
@@ -121,18 +119,23 @@ def test_a_failing_cell_is_listed_and_the_others_go_on(base_file, tmp_path, monk
     assert text.count("| one seed |") == 2  # for an interval, and for a verdict
 
 
-def test_two_on_one_cell_are_one_after_the_other(tmp_path, monkeypatch):
-    """The second waits for the lock, and finds the result."""
+def test_two_on_one_cell(base_file, tmp_path, monkeypatch):
+    """Of a comparison that was killed and whose job was not: it costs the cell, and a line."""
     monkeypatch.setattr(work, "fit", lambda config: pytest.fail("trained too"))
-    files = Files(tmp_path)
-    reasons = []
-    with files.lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        second = threading.Thread(target=lambda: reasons.append(work.run(str(tmp_path))))
-        second.start()
-        files.result.write_text("{}")
-    second.join()
-    assert reasons == [""] and not files.error.exists()
+    with locked(tmp_path):
+        reason = work.run(str(tmp_path))
+    assert f"{tmp_path} is in use by process {os.getpid()} on " in reason
+    assert "\n" not in reason and os.listdir(tmp_path) == ["lock"]
+
+
+def test_two_comparisons_in_one_folder(base_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(work, "fit", lambda config: pytest.fail("trained too"))
+    with locked(tmp_path), pytest.raises(SystemExit) as error:
+        main(command(base_file, tmp_path))
+    said = capsys.readouterr().err
+    assert error.value.code == 1 and said.count("\n") == 1
+    assert f"{tmp_path} is in use by process {os.getpid()} on " in said
+    assert os.listdir(tmp_path) == ["lock"]
 
 
 KILLED = """

@@ -36,7 +36,6 @@ class Files:
     result = property(lambda self: self.folder / "result.json")
     pictures = property(lambda self: self.folder / "pictures.npz")
     error = property(lambda self: self.folder / "error.txt")
-    lock = property(lambda self: self.folder / "lock")
 
     def reason(self) -> str:
         """Why the last attempt failed, in a line, or ''."""

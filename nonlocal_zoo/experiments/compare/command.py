@@ -13,6 +13,7 @@ from mmengine.config import Config, DictAction
 from nonlocal_zoo.engine.arguments import one_line_errors
 from nonlocal_zoo.engine.config import ConfigError
 from nonlocal_zoo.engine.launch import INTERRUPTED
+from nonlocal_zoo.engine.lock import locked
 from nonlocal_zoo.tables import to_text
 
 from .budget import FIELDS, Entry, match, price
@@ -70,18 +71,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         work_dir = args.work_dir or Path("runs", Path(args.config).stem)
         rows = parse_all(args.blocks or plan_of(base).blocks)
         entries = _entries(base, rows, args.match, args.reference)
-        cells = make_cells(base, entries, args.seeds, work_dir, args.dry_run)
         if args.dry_run:
-            print(plan(base, entries, cells))
+            print(plan(base, entries, make_cells(base, entries, args.seeds, work_dir, dry=True)))
             return 0
-        jobs = args.jobs or (len(cells) if args.executor == "slurm" else 1)
-        launch = Launch(args.executor, jobs, args.launcher, args.nproc, slurm)
-        try:
-            failed = run_cells(cells, base.train_cfg.max_iters, launch, work_dir.resolve() / "jobs")
-        except KeyboardInterrupt:
-            print("Interrupted; the same command goes on from the last checkpoints")
-            return INTERRUPTED
-        lines = write_report(cells, failed, plan_of(base), args.config, work_dir)
+        with locked(work_dir):
+            cells = make_cells(base, entries, args.seeds, work_dir)
+            jobs = args.jobs or (len(cells) if args.executor == "slurm" else 1)
+            launch = Launch(args.executor, jobs, args.launcher, args.nproc, slurm)
+            logs = work_dir.resolve() / "jobs"
+            try:
+                failed = run_cells(cells, base.train_cfg.max_iters, launch, logs)
+            except KeyboardInterrupt:
+                print("Interrupted; the same command goes on from the last checkpoints")
+                return INTERRUPTED
+            lines = write_report(cells, failed, plan_of(base), args.config, work_dir)
     print(to_text(HEADER, [cells_of(line) for line in lines]), summary(lines), sep="\n\n")
     for cell, reason in failed.items():
         print(f"failed: {cell.label}, seed {cell.seed}: {reason}")
