@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,89 @@ def test_two_comparisons_in_one_folder(base_file, tmp_path, monkeypatch, capsys)
     assert os.listdir(tmp_path) == ["lock"]
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def spoil(path):
+    path.write_bytes(b"\xff\xfe rubbish \0" * 9)
+
+
+def remove(path):
+    path.unlink()
+
+
+def other(path):
+    path.write_text('{"metrics": {"accuracy": 1.0}, "seconds_per_iteration": null}')
+
+
+@pytest.fixture
+def copied(compared, tmp_path):
+    """A copy of the finished comparison."""
+    return Path(shutil.copytree(compared[0], tmp_path / "c"))
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "words"),
+    [("result.json", cut, "result.json is damaged: "), ("result.json", spoil, "is damaged: "),
+     ("result.json", other, "no score 'mIoU' among ['accuracy']"),
+     ("pictures.npz", cut, "pictures.npz is damaged: "), ("pictures.npz", spoil, "is damaged: "),
+     ("pictures.npz", remove, "pictures.npz is damaged: [Errno 2]"),
+     ("config.py", cut, "config.py is damaged: "), ("config.py", spoil, "is damaged: ")],
+)  # fmt: skip
+def test_a_damaged_file_costs_its_cell(copied, base_file, capsys, monkeypatch, name, harm, words):
+    """It is run again, from its last checkpoint, and ends where it did."""
+    before, trained = (copied / "leaderboard.csv").read_text(), []
+    damaged = copied / f"{NL}/seed0/{name}"
+    harm(damaged)
+    plain = work.fit
+    monkeypatch.setattr(work, "fit", lambda c: trained.append(c.experiment_name) or plain(c))
+    assert main(command(base_file, copied)) == 0
+    said = capsys.readouterr().out
+    line = next(line for line in said.splitlines() if str(damaged) in line)
+    assert words in line and f"{NL}, seed 0, is run again" in line
+    assert trained == [f"{NL}-seed0"]
+    assert (copied / "leaderboard.csv").read_text() == before
+    assert main(command(base_file, copied)) == 0
+    assert len(trained) == 1 and "is damaged" not in capsys.readouterr().out
+
+
+def test_a_damaged_cell_that_cannot_be_run_again_is_a_line(copied, base_file, capsys):
+    spoil(copied / f"{NL}/seed0/result.json")
+    spoil(copied / f"{NL}/seed0/train/iter_12.pth")
+    assert main(command(base_file, copied, "--dry-run")) == 0
+    row = next(r for r in capsys.readouterr().out.splitlines() if r.startswith(NL))
+    assert "1 damaged, 1 finished" in row
+    assert main(command(base_file, copied)) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"failed: {NL}, seed 0: .*iter_12.pth' is damaged", said)
+    assert table(copied)[NL]["seeds"] == "1"
+
+
+def test_a_lost_log_costs_its_curve(copied, base_file, capsys):
+    for path in copied.glob(f"{NL}/seed*/train/*/vis_data/scalars.json"):
+        spoil(path)
+    assert main(command(base_file, copied)) == 0
+    for path in copied.glob("*/seed*/train/*/vis_data/scalars.json"):
+        spoil(path)
+    assert main(command(base_file, copied)) == 0
+    assert not (copied / "curves.png").exists() and (copied / "classes.png").exists()
+
+
+def test_a_metric_that_is_none_costs_its_cells(base_file, tmp_path, capsys):
+    options = ["--cfg-options", "compare.metric=mIuO", "train_cfg.max_iters=1"]
+    assert main(command(base_file, tmp_path, *options, blocks=("none",), seeds=1)) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"failed: none, seed 0: .*compare.metric='mIuO'; the test evalu.*'mIoU'", said)
+
+
+def test_a_long_spec_is_run(base_file, tmp_path):
+    long = "nl," + ",".join(["inner_channels=4"] * 20)
+    options = ["--cfg-options", "train_cfg.max_iters=1"]
+    assert main(command(base_file, tmp_path, *options, blocks=(long,), seeds=1)) == 0
+    assert table(tmp_path)[long]["seeds"] == "1"
+
+
 KILLED = """
 import os, signal
 from mmengine.hooks import Hook
@@ -231,6 +315,9 @@ def test_rows_of_the_config_where_the_command_names_none(base_file, tmp_path, ca
         (["--seed", "2"], "unknown arguments: --seed 2"),
         (["--seeds", "0"], "'0'; allowed: 1, 2, 3"),
         (["--blocks", "nll"], "Did you mean"),
+        (["--cfg-options", "compare.pictures=[0,8]"], "no 8; allowed are 0 to 7"),
+        (["--cfg-options", "compare.pictures=[-1]"], "no -1; allowed are 0 to 7"),
+        (["--cfg-options", "compare.pictures=[0.5]"], "no 0.5; allowed are 0 to 7"),
     ],
 )
 def test_wrong_input_ends_with_one_line(base_file, tmp_path, capsys, arguments, message):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from mmengine.config import Config, DictAction
 
 from nonlocal_zoo.engine.arguments import one_line_errors
@@ -17,10 +16,11 @@ from nonlocal_zoo.engine.lock import locked
 from nonlocal_zoo.tables import to_text
 
 from .budget import FIELDS, Entry, match, price
-from .cell import make_cells
+from .cell import make_cells, write_configs
 from .estimate import plan
 from .executor import EXECUTORS, Launch
-from .grammar import IDENTITY, NONE, Row, parse, parse_all
+from .grammar import IDENTITY, NONE, Row, parse, parse_all, read_value
+from .look import check_pictures
 from .place import plan_of, read_base
 from .report import summary, write_report
 from .schedule import run_cells
@@ -71,11 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         work_dir = args.work_dir or Path("runs", Path(args.config).stem)
         rows = parse_all(args.blocks or plan_of(base).blocks)
         entries = _entries(base, rows, args.match, args.reference)
+        cells = make_cells(base, entries, args.seeds, work_dir)
+        if any(cell.state != "finished" for cell in cells):
+            check_pictures(base, plan_of(base).pictures)
         if args.dry_run:
-            print(plan(base, entries, make_cells(base, entries, args.seeds, work_dir, dry=True)))
+            print(plan(base, entries, cells))
             return 0
         with locked(work_dir):
-            cells = make_cells(base, entries, args.seeds, work_dir)
+            write_configs(cells)
             jobs = args.jobs or (len(cells) if args.executor == "slurm" else 1)
             launch = Launch(args.executor, jobs, args.launcher, args.nproc, slurm)
             logs = work_dir.resolve() / "jobs"
@@ -103,7 +106,7 @@ def slurm_options(rest: Sequence[str]) -> dict[str, Any]:
     if len(names) != len(values) or not all(n.startswith("--slurm-") for n in names):
         raise ConfigError(f"unknown arguments: {' '.join(rest)}; --slurm-NAME VALUE is allowed")
     keys = [name.removeprefix("--slurm-").replace("-", "_") for name in names]
-    return {k: yaml.safe_load(v) for k, v in zip(keys, values, strict=True)}
+    return {k: read_value(v) for k, v in zip(keys, values, strict=True)}
 
 
 def _entries(base: Config, rows: list[Row], kind: str | None, name: str | None) -> list[Entry]:

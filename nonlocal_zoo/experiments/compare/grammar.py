@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,23 @@ NONE, IDENTITY = "none", "identity"
 # x -> A x with A = I: all the machinery of a block, and no effect.
 IDENTITY_BLOCK = dict(affinity="identity", graph_filter="propagation", values=False, residual=False)
 SHORT = {"filter": "graph_filter"}
+LONGEST = 160  # bytes of a folder's name; file systems have 255, and runs are named by it and more
+
+
+class Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, as in YAML 1.2; in 1.1 it needs a dot and a sign."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_value(text: str) -> Any:
+    """A value on the command line."""
+    return yaml.load(text, Loader)  # a SafeLoader
 
 
 @dataclass(frozen=True)
@@ -32,8 +50,15 @@ class Row:
 
     @property
     def folder(self) -> str:
-        """The label with nothing in it that a file system or shell could mind."""
-        return re.sub(r"[^\w.=,-]+", "_", self.label).strip("_")
+        """The label with nothing in it that a file system or shell could mind.
+
+        A long one is cut off, and the first letters of its SHA-256 stand for the rest.
+        """
+        name = re.sub(r"[^\w.=,-]+", "_", self.label).strip("_")
+        if 0 < len(name.encode()) <= LONGEST:
+            return name
+        mark = hashlib.sha256(self.label.encode()).hexdigest()[:12]
+        return f"{name.encode()[: LONGEST - 13].decode(errors='ignore')}-{mark}"
 
 
 def parse(text: str) -> Row:
@@ -107,7 +132,7 @@ def _split(text: str) -> list[str]:
 
 
 def _value(text: str) -> Any:
-    return None if text.strip() == "None" else yaml.safe_load(text)
+    return None if text.strip() == "None" else read_value(text)
 
 
 def _usable(settings: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from nonlocal_zoo import atomic
 from nonlocal_zoo.engine import arguments
 from nonlocal_zoo.engine.cpu import leave_group
 from nonlocal_zoo.engine.curves import read_scalars
-from nonlocal_zoo.engine.errors import RunError
+from nonlocal_zoo.engine.errors import ConfigError, RunError
 from nonlocal_zoo.engine.launch import fit
 from nonlocal_zoo.engine.lock import locked
 
@@ -50,8 +50,11 @@ def run(folder: str, launcher: str = "none", processes: int = 1, threads: int | 
 
 
 def _run(files: Files, launcher: str, processes: int, threads: int | None) -> str:
+    metric = plan_of(Config.fromfile(files.config)).metric
     if files.result.exists():
-        return ""
+        if not files.damage(metric):
+            return ""
+        files.result.unlink()
     files.error.unlink(missing_ok=True)
     if threads:
         torch.set_num_threads(threads)
@@ -82,8 +85,10 @@ def work(files: Files, launcher: str) -> None:
     arguments.resume(config, "auto")
     runner = fit(config)
     metrics = {name: float(value) for name, value in runner.test().items()}
+    plan = plan_of(config)
+    if plan.metric not in metrics:
+        raise ConfigError(f"compare.metric={plan.metric!r}; the test evaluator has {[*metrics]}")
     if is_main_process():
-        plan = plan_of(config)
         write_looks(plan.get_task(), runner, plan.pictures, files.pictures)
         times = [r["time"] for r in read_scalars(files.train) if "lr" in r and "time" in r]
         result = dict(
