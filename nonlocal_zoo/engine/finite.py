@@ -1,6 +1,6 @@
 """A run whose numbers have gone bad ends, and says where they did."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,24 +12,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from .errors import RunError
-from .work_dir import standing
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """The floating-point tensors in ``value``, its containers and mmengine's data elements."""
-    if isinstance(value, Tensor):
-        if value.is_floating_point():
-            yield value
-    elif isinstance(value, Mapping):
-        yield from tensors(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors(item)
-
-
-def finite(value: Any) -> bool:
-    """Whether no tensor in ``value`` has a NaN or an infinity."""
-    return all(t.isfinite().all() for t in tensors(value))
+from .standing import iteration, standing
+from .values import finite, not_finite
 
 
 def first_bad_layer(model: nn.Module, args: tuple, kwargs: dict) -> str:
@@ -78,8 +62,8 @@ class FiniteHook(Hook):
 
     The batch is run once more to name the first layer whose output is not finite; otherwise this
     costs a comparison an iteration. A gradient that is not finite shows in the next loss. A
-    checkpoint with a parameter that is not finite, or a buffer that has a NaN, is not written: the
-    one before stays.
+    checkpoint with a parameter or a state of the optimizer that is not finite, or a buffer that has
+    a NaN, is not written: the one before stays.
 
     Raises:
         RunError: naming the iteration, the loss, the layer and the last checkpoint.
@@ -99,7 +83,7 @@ class FiniteHook(Hook):
             )
             self.handle.remove()
             where = first_bad_layer(module, args, kwargs)
-            raise RunError(f"iteration {runner.iter + 1}: {bad or 'the loss is not finite'}; "
+            raise RunError(f"iteration {iteration(runner)}: {bad or 'the loss is not finite'}; "
                            f"{where}. {standing(runner)}")  # fmt: skip
 
         self.handle = model.register_forward_hook(check, with_kwargs=True)
@@ -109,12 +93,16 @@ class FiniteHook(Hook):
         self.handle.remove()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuses weights that are not finite."""
+        """Refuses weights, and states of the optimizer, that are not finite."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         bad = [name for name, value in model.named_parameters() if not finite(value)]
         bad += [name for name, value in model.named_buffers() if value.isnan().any()]
+        whose = "the model"
+        if not bad:
+            bad = [*not_finite(checkpoint.get("optimizer"), "optimizer")]
+            whose = "the optimizer's state"
         if bad:
             raise RunError(
-                f"iteration {runner.iter + 1}: {len(bad)} tensors of the model are not finite, "
+                f"iteration {iteration(runner)}: {len(bad)} tensors of {whose} are not finite, "
                 f"{', '.join(bad[:3])} among them; no checkpoint is written. {standing(runner)}"
             )

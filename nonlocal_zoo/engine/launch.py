@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -16,25 +17,29 @@ from nonlocal_zoo import atomic
 
 from . import arguments
 from .cpu import adapt, leave_group
-from .errors import ConfigError
+from .errors import ConfigError, RunError
+from .explain import annotation_error, reading_error
 from .history import plain
 from .interrupt import finishing_the_iteration
 from .loading import load_plain
 from .lock import locked
 from .resume import take_up_seed
 from .same_run import check_same_run
+from .standing import BEGUN, iteration, standing
 from .work_dir import latest_checkpoint
 
 # Where launchers say which of a run's processes this is.
 RANKS = {"pytorch": "RANK", "slurm": "SLURM_PROCID", "mpi": "OMPI_COMM_WORLD_RANK"}
-INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
+# The names under which mmengine's Runner has hooks of its own.
+OF_MMENGINE = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
+INTERRUPTED = 128 + signal.SIGINT  # what a shell gives for a process that Ctrl-C ended
 
 
 def train(argv: Sequence[str] | None = None) -> None:
     """``train.py CONFIG``: trains; ``--help`` says what else.
 
     Raises:
-        SystemExit: wrong input, or Ctrl-C, then with a line on how to go on.
+        SystemExit: wrong input; or Ctrl-C or SIGTERM, then with a line on how to go on.
     """
     parser = arguments.base_parser("Train the model of a config.")
     parser.add_argument(
@@ -55,11 +60,11 @@ def train(argv: Sequence[str] | None = None) -> None:
     try:
         with arguments.one_line_errors(parser):  # data are looked for when the loop starts
             fit(config)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         last = latest_checkpoint(config.work_dir)
         way = f"to go on from {last} add --resume to the same command" if last else "nothing saved"
         print(f"Interrupted; {way}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
     leave_group()
 
 
@@ -71,7 +76,7 @@ def fit(config: Config) -> Runner:
             run with another seed or network.
         RunError: it cannot go on: the disk takes no more, the loss is not finite, another process
             trains in the same work dir.
-        KeyboardInterrupt: Ctrl-C; a run of one process has written a checkpoint by then.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; a run of one process has written a checkpoint by then.
     """
     stored = None
     if config.resume:
@@ -81,6 +86,7 @@ def fit(config: Config) -> Runner:
         stored = {k: v.shape for k, v in checkpoint.get("state_dict", {}).items()}
         del checkpoint  # a second copy is loaded by mmengine
     adapt(config)
+    _leave_out_hooks(config)
     # Several processes would not all stop at the same iteration, and wait for each other.
     alone = config.launcher == "none"
     first = os.environ.get(RANKS.get(config.launcher, ""), "0") == "0"
@@ -93,8 +99,34 @@ def fit(config: Config) -> Runner:
             check_shapes(runner.model, stored, config.load_from, others=False)
         if alone:
             runner.register_hook(hook)
-        runner.train()
+        try:
+            runner.train()
+        except (ConfigError, RunError):
+            raise
+        except Exception as error:
+            if (told := _in_a_line(error, config, runner)) is not None:
+                raise told from error
+            raise
     return runner
+
+
+def _leave_out_hooks(config: Config) -> None:
+    """``default_hooks.data=None``: of other hooks than its own mmengine asserts that none is None."""
+    hooks = config.get("default_hooks") or {}
+    for name in [name for name, hook in hooks.items() if hook is None and name not in OF_MMENGINE]:
+        del hooks[name]
+
+
+def _in_a_line(error: Exception, config: Config, runner: Runner) -> ConfigError | RunError | None:
+    """What a user can do something about, of an error that training ended with."""
+    begun = runner.message_hub.runtime_info.get(BEGUN, 0)  # runner.iter would build the loop
+    if not begun and (told := annotation_error(config)) is not None:
+        return told
+    if (told := reading_error(error, runner)) is not None:
+        return told
+    if begun and isinstance(error, OSError) and error.errno in arguments.DISK:
+        return RunError(f"iteration {iteration(runner)}: {error}. {standing(runner)}")
+    return None
 
 
 def test(argv: Sequence[str] | None = None) -> None:
@@ -119,7 +151,12 @@ def test(argv: Sequence[str] | None = None) -> None:
         adapt(config)
         runner = Runner.from_cfg(config)
         check_weights(runner.model, checkpoint.get("state_dict", checkpoint), args.checkpoint)
-        metrics = runner.test()
+        try:
+            metrics = runner.test()
+        except Exception as error:
+            if (told := annotation_error(config)) is not None:
+                raise told from error
+            raise
         if args.out and is_main_process():
             text = json.dumps(plain(metrics, "metrics"), indent=1)
             atomic.write(Path(args.out, "metrics.json"), f"{text}\n")

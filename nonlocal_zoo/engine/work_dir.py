@@ -4,8 +4,6 @@ import os
 import re
 from pathlib import Path
 
-from mmengine.runner import Runner
-
 
 def latest_checkpoint(work_dir: str | os.PathLike) -> str | None:
     """The checkpoint that a run in ``work_dir`` wrote last, or None; it may be damaged."""
@@ -54,12 +52,6 @@ def _noted(work_dir: Path) -> Path | None:
 def _numbered(folder: Path) -> list[Path]:
     found = [path for path in folder.glob("*.pth") if _number(path) is not None]
     return sorted(found, key=lambda path: _number(path) or 0, reverse=True)
-
-
-def standing(runner: Runner) -> str:
-    """A sentence on what a run that cannot go on leaves behind."""
-    last = latest_checkpoint(runner.work_dir)
-    return f"{last} stands; --resume goes on from it" if last else "There is no checkpoint yet"
 
 
 def _number(path: Path) -> int | None:
