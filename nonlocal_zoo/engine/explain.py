@@ -1,5 +1,6 @@
 """Errors of files that were whole when the run began, or that nobody could read, in a line."""
 
+import json
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +18,21 @@ from .standing import iteration, standing
 LOADERS = str(Path("torch", "utils", "data"))
 
 
-def annotation_error(config: Config) -> ConfigError | None:
-    """What is wrong with the annotation files of ``config``, where its sets could not be built.
+def annotation_error(error: BaseException, config: Config) -> ConfigError | None:
+    """What is wrong with the annotation files of ``config``, whose sets could not be built.
 
-    mmengine wraps the error of a JSON file in one of its own, without the file's name.
+    mmengine wraps the error of a JSON file in one of its own, without the file's name. Of a set's
+    other files ``error`` says itself which it is.
     """
     lines = [line for path in _annotations(config.to_dict()) for line in annotation_faults(path)]
+    above, below = None, error
+    while below is not None and not lines:
+        if (
+            isinstance(below, json.JSONDecodeError | UnicodeDecodeError)
+            and type(above) is ValueError
+        ):
+            lines = [str(above)]
+        above, below = below, below.__cause__ or below.__context__
     return ConfigError(lines[0] + _more(lines)) if lines else None
 
 

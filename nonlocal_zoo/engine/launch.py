@@ -111,7 +111,7 @@ def fit(config: Config) -> Runner:
 
 
 def _leave_out_hooks(config: Config) -> None:
-    """``default_hooks.data=None``: of other hooks than its own mmengine asserts that none is None."""
+    """``default_hooks.data=None``: mmengine asserts that hooks other than its own are not None."""
     hooks = config.get("default_hooks") or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in OF_MMENGINE]:
         del hooks[name]
@@ -120,7 +120,7 @@ def _leave_out_hooks(config: Config) -> None:
 def _in_a_line(error: Exception, config: Config, runner: Runner) -> ConfigError | RunError | None:
     """What a user can do something about, of an error that training ended with."""
     begun = runner.message_hub.runtime_info.get(BEGUN, 0)  # runner.iter would build the loop
-    if not begun and (told := annotation_error(config)) is not None:
+    if not begun and (told := annotation_error(error, config)) is not None:
         return told
     if (told := reading_error(error, runner)) is not None:
         return told
@@ -154,7 +154,7 @@ def test(argv: Sequence[str] | None = None) -> None:
         try:
             metrics = runner.test()
         except Exception as error:
-            if (told := annotation_error(config)) is not None:
+            if (told := annotation_error(error, config)) is not None:
                 raise told from error
             raise
         if args.out and is_main_process():

@@ -208,6 +208,24 @@ def test_a_lost_log_costs_its_curve(copied, base_file, capsys):
     assert not (copied / "curves.png").exists() and (copied / "classes.png").exists()
 
 
+def test_annotations_of_the_test_set_that_cannot_be_read(base_file, tmp_path, capsys):
+    """They are read before training, to see that the pictures are there."""
+    pytest.importorskip("mmdet")
+    path = tmp_path / "a.json"
+    path.write_text('{"images": [')
+    child = tmp_path / "child.py"
+    dataset = f"dict(type='mmdet.CocoDataset', ann_file={str(path)!r}, pipeline=[])"
+    child.write_text(
+        f"_base_ = [{str(base_file)!r}]\ntest_dataloader = dict(dataset=dict(_delete_=True, "
+        f"**{dataset}))\n"
+    )
+    with pytest.raises(SystemExit) as error:
+        main(command(child, tmp_path / "c", blocks=("none",), seeds=1))
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.value.code == 2 and f"{path}: no annotations of COCO's kind" in said
+    assert not (tmp_path / "c").exists()
+
+
 def test_a_metric_that_is_none_costs_its_cells(base_file, tmp_path, capsys):
     options = ["--cfg-options", "compare.metric=mIuO", "train_cfg.max_iters=1"]
     assert main(command(base_file, tmp_path, *options, blocks=("none",), seeds=1)) == 1

@@ -123,3 +123,27 @@ def test_broken_annotations(config, tmp_path, content, capsys):
         launch.fit(changed)
     said = str(error.value)
     assert said.startswith(f"{tmp_path}/a.json: no annotations of COCO's kind") and "\n" not in said
+
+
+def test_a_description_that_is_no_json(config, tmp_path):
+    """Of another kind of set, which names the file itself."""
+    for name in ("meta.json", "train_00.png"):
+        (tmp_path / name).write_text("{")
+    changed = made(config, tmp_path / "w", custom_imports=dict(imports=["nonlocal_zoo.datasets"]))
+    changed.train_dataloader.dataset = dict(
+        type="CIFARDataset", data_root=str(tmp_path), split="train", num_classes=10
+    )
+    with pytest.raises(ConfigError, match=r"meta.json is no JSON: "):
+        launch.fit(changed)
+
+
+@pytest.mark.parametrize("content", [b'{"images": [', b"{}", b"[]"])
+def test_broken_annotations_of_mmdet(config, tmp_path, content):
+    pytest.importorskip("mmdet")
+    (tmp_path / "a.json").write_bytes(content)
+    changed = made(config, tmp_path / "w", custom_imports=dict(imports=["mmdet.datasets"]))
+    changed.train_dataloader.dataset = dict(
+        type="mmdet.CocoDataset", ann_file="a.json", data_root=str(tmp_path), pipeline=[]
+    )
+    with pytest.raises(ConfigError, match=r"a.json: no annotations of COCO's kind \("):
+        launch.fit(changed)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from nonlocal_zoo.tables import to_markdown
+from nonlocal_zoo.tables import escaped, to_markdown
 
 from .grammar import IDENTITY
 from .judge import Difference
@@ -56,9 +56,12 @@ def caption(lines: list[Line], metric: str) -> str:
 
 
 def markdown(lines: list[Line], metric: str) -> str:
-    """leaderboard.md."""
-    rows = [[cell.replace("|", "\\|") for cell in cells_of(line)] for line in lines]
-    return f"{to_markdown(HEADER, rows)}\n\n{caption(lines, metric)}\n"
+    """leaderboard.md. Labels, notes and the metric's name are others' words, and escaped."""
+    rows = []
+    for line in lines:
+        label, *numbers, note = cells_of(line)
+        rows.append([escaped(label), *numbers, escaped(note)])
+    return f"{to_markdown(HEADER, rows)}\n\n{caption(lines, escaped(metric))}\n"
 
 
 def comma_separated(lines: list[Line]) -> str:
