@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +70,15 @@ def to_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     table.insert(1, ["-" * width for width in widths])
     lines = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in table)
     return "\n".join(line.rstrip() for line in lines)
+
+
+# What markdown would take for more than a letter; "_" stands for itself within a word.
+MARKUP = re.compile(r"[\\`*\[\]<>&|~#$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+
+
+def escaped(text: str) -> str:
+    """``text``, which others wrote, as markdown that shows it: in one line, without markup."""
+    return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def to_markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

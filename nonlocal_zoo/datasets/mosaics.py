@@ -46,4 +46,8 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _meta(root: Path) -> dict:
-    return json.loads((root / "meta.json").read_text())
+    path = root / "meta.json"
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:  # of JSON and of its encoding; both say nothing of the file
+        raise ValueError(f"{path} is no JSON: {error}") from error

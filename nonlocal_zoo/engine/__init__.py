@@ -11,6 +11,7 @@ from .disk import AtomicBackend, SealedBackend
 from .finite import FiniteHook
 from .history import SafeHistoryHook
 from .resume import ExactResumeHook
+from .same_run import SameRunHook
 
 __all__ = [
     "AtomicBackend",
@@ -20,5 +21,6 @@ __all__ = [
     "ExactResumeHook",
     "FiniteHook",
     "SafeHistoryHook",
+    "SameRunHook",
     "SealedBackend",
 ]

@@ -12,7 +12,7 @@ from nonlocal_zoo import atomic
 from nonlocal_zoo.registry import check_arguments, parameters_of
 
 from .errors import RunError
-from .work_dir import standing
+from .standing import BEGUN, iteration, standing
 
 OUTDATED = "outdated_ckpts"  # in the checkpoint: files that go when it is written
 
@@ -49,6 +49,10 @@ class AtomicCheckpointHook(CheckpointHook):
         # What a kill kept from being removed; the last checkpoint says what that was.
         self._remove(runner.message_hub.runtime_info.get(OUTDATED, ()))
 
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
+        """Counts it, for messages: see ``standing.iteration``."""
+        runner.message_hub.update_info(BEGUN, runner.iter + 1)
+
     def save(self, runner: Runner) -> None:
         """Writes a checkpoint now. To be called from ``after_train_iter``."""
         self._save_checkpoint(runner)
@@ -80,10 +84,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 last = os.path.join(runner.work_dir, "last_checkpoint")
                 atomic.write(last, self.last_ckpt)
         except OSError as error:
-            raise RunError(
-                f"iteration {runner.iter + 1}: the checkpoint could not be written: {error}. "
-                f"{standing(runner)}"
-            ) from error
+            raise _unwritten(runner, "the checkpoint", error) from error
         self._remove(outdated)
 
     @master_only
@@ -94,6 +95,15 @@ class AtomicCheckpointHook(CheckpointHook):
                 self.file_backend.remove(path)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        with self.file_backend.removing_last() as self.waiting:
-            super()._save_best_checkpoint(runner, metrics)
+        try:
+            with self.file_backend.removing_last() as self.waiting:
+                super()._save_best_checkpoint(runner, metrics)
+        except OSError as error:
+            raise _unwritten(runner, "the best checkpoint", error) from error
         self.waiting = []
+
+
+def _unwritten(runner: Runner, what: str, error: OSError) -> RunError:
+    return RunError(
+        f"iteration {iteration(runner)}: {what} could not be written: {error}. {standing(runner)}"
+    )

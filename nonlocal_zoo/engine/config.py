@@ -8,14 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import mmengine.registry
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
 from mmengine.runner import Runner
 
-from nonlocal_zoo.registry import check_arguments, near, parameters_of
+from nonlocal_zoo.blocks import NonLocalBlock
+from nonlocal_zoo.blocks.build import block_settings
+from nonlocal_zoo.registry import (
+    AFFINITIES,
+    BLOCKS,
+    FILTERS,
+    check_arguments,
+    near,
+    parameters_of,
+)
 
 from .errors import ConfigError
+
+PARTS = ("affinity", "graph_filter")  # of a block's arguments, named by type
 
 # What mmengine 0.10.7 reads from a config besides the arguments of Runner.
 BESIDES_RUNNER = ("model_wrapper_cfg", "find_unused_parameters", "sync_bn", "compile",
@@ -45,6 +56,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     config = Config.fromfile(path)
     _forget_scope(config._cfg_dict)
     for key, value in (options or {}).items():
+        spell_out(config, key)
         check_option(config, key)
         try:
             config.merge_from_dict({key: value})
@@ -72,6 +84,57 @@ def _found(path: str) -> Path:
     if spec is None or spec.origin is None:
         raise ConfigError(f"config={path!r}: no package {package!r} is installed")
     return Path(spec.origin).with_name(".mim") / "configs" / inner
+
+
+def spell_out(config: Config, key: str) -> None:
+    """Makes dicts of the names of blocks, affinities and filters on the way of ``key``.
+
+    A block ``"snl"`` is ``dict(name="snl")``, its affinity, also where the block's name alone says
+    which, ``dict(type="relu_dot")``. mmengine would put the rest of the key in the place of a name.
+
+    Raises:
+        ConfigError: the block has several affinities, or its name stands under type.
+    """
+    node: Any = config
+    parts = key.split(".")
+    for i, part in enumerate(parts[:-1]):
+        label = ".".join(parts[: i + 1])
+        if isinstance(node, list | tuple) and part.isdigit() and int(part) < len(node):
+            node = node[int(part)]
+            continue
+        if not isinstance(node, dict | Config):
+            return
+        if (settings := _settings(node)) is not None and part in PARTS:
+            row = node.get(part) or settings.get(part) or parameters_of(NonLocalBlock)[part].default
+            if isinstance(row, list | tuple):
+                raise ConfigError(f"--cfg-options {key}: the block has several; give {label} as a "
+                                  f"whole, it is {row}")  # fmt: skip
+            row = row if isinstance(row, dict) else {"type": row}
+            node[part] = ConfigDict({"type": _type(settings.get(part)), **row})
+        if part not in node:
+            return
+        if isinstance(node[part], str) and node[part] in BLOCKS.names():
+            node[part] = ConfigDict(name=node[part])
+        node = node[part]
+        if isinstance(node, dict) and node.get("type") in BLOCKS.names():
+            name = node["type"]
+            raise ConfigError(f"--cfg-options {key}: {label}.type={name!r} is the name of a block; "
+                              f"write {label.rpartition('.')[2]}=dict(name={name!r})")  # fmt: skip
+
+
+def _settings(node: Any) -> dict[str, Any] | None:
+    """What a block has by its name, where ``node`` is the arguments of one; None: it is none."""
+    if not isinstance(node, dict):
+        return None
+    plugins = {BLOCKS.get(name).plugin: name for name in BLOCKS.names()}
+    name = node.get("name") or plugins.get(node.get("type"))
+    if name in BLOCKS.names():
+        return block_settings(name)
+    return {} if set(PARTS) & set(node) else None
+
+
+def _type(row: Any) -> Any:
+    return row.get("type") if isinstance(row, dict) else row
 
 
 def check_option(config: Config, key: str) -> None:
@@ -106,7 +169,20 @@ def check_option(config: Config, key: str) -> None:
         else:
             raise ConfigError(f"--cfg-options {key}: {label} is {node!r}, and has nothing in it")
         label = ".".join(parts[: i + 1])
-        known = arguments_of(node, config.get("default_scope", "mmengine"))
+        known = _of_table(node) or arguments_of(node, config.get("default_scope", "mmengine"))
+
+
+def _of_table(node: Any) -> set[str] | None:
+    """The arguments of the block, affinity or filter that ``node`` is; None: it is none."""
+    if not isinstance(node, dict):
+        return None
+    if _settings(node) is not None:
+        plugin = {"type", "postfix"} if "type" in node else set()
+        return {"name", *parameters_of(NonLocalBlock), *plugin} - {"in_channels"}
+    for table in (AFFINITIES, FILTERS):
+        if node.get("type") in table.names():
+            return {*parameters_of(table.get(node["type"])), "type"} - set(table.given)
+    return None
 
 
 def _refuse(key: str, label: str, allowed: Iterable[str], part: str) -> None:

@@ -1,8 +1,10 @@
 """Learning curves, drawn from what mmengine logs anyway."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 from mmengine.dist import master_only
@@ -13,8 +15,17 @@ from mmengine.runner import Runner
 from nonlocal_zoo import atomic
 
 LOGS = "*/vis_data/scalars.json"  # LocalVisBackend: one folder, named by the time, for each start
-START, NUMBER = "started_at_iter", "start_number"
+START = "started_at_iter"
+NUMBER = "start_number"  # of the starts in a folder; clocks go back
 NOT_METRICS = {"step", "iter", "epoch", "time", "data_time", "memory"}
+
+
+class Start(NamedTuple):
+    """What one start of a run logged; ``begin`` is the iteration that it went on from."""
+
+    number: int
+    begin: int
+    records: list[dict]
 
 
 def read_scalars(work_dir: str | Path) -> list[dict]:
@@ -22,47 +33,58 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
 
     A start at iteration n (0 for a new run, else that of the checkpoint) takes the place of
     everything that was logged after n before; a validation that is run again, of the one before.
-    A last line that a kill cut short is skipped.
+    Lines that cannot be read are skipped: a kill cuts the last one short.
+
+    Starts are in the order of their numbers. Logs of earlier versions have none, and are in the
+    order of their folders' names, which are times: one that goes on from an iteration that no log
+    has come to yet waits for the one that has.
     """
     records: list[dict] = []
-    for log in _in_order([_read(path) for path in sorted(Path(work_dir).glob(LOGS))]):
-        for record in log:
-            if START in record:
-                records = [old for old in records if old["step"] <= record[START]]
-            else:
-                if "lr" not in record:  # the validation of an iteration that was resumed
-                    records = [r for r in records if "lr" in r or r["step"] != record["step"]]
-                records.append(record)
+    waiting: list[Start] = []
+    for start in sorted(_starts(work_dir), key=lambda start: start.number):
+        waiting.append(start)
+        while ready := next((s for s in waiting if s.number or _follows(s, records)), None):
+            waiting.remove(ready)
+            records = _joined(records, ready)
+    for start in sorted(waiting, key=lambda start: start.begin):
+        records = _joined(records, start)
     return records
 
 
-def _read(log: Path) -> list[dict]:
-    records = []
-    for line in log.read_text(errors="replace").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(record, dict) and "step" in record:
-            records.append(record)
+def _starts(work_dir: str | Path) -> Iterator[Start]:
+    for log in sorted(Path(work_dir).glob(LOGS)):
+        start = Start(0, 0, [])
+        for line in log.read_text(errors="replace").splitlines():
+            try:
+                record = json.loads(line)
+                step = record["step"]
+            except (ValueError, TypeError, KeyError):
+                continue
+            if START in record:  # two starts in one second have one file
+                yield start
+                start = Start(record.get(NUMBER, 0), record[START], [])
+            elif isinstance(step, int):
+                start.records.append(record)
+        yield start
+
+
+def _follows(start: Start, records: list[dict]) -> bool:
+    """Whether ``records`` come to where ``start`` begins, but for what is logged now and then."""
+    steps = [record["step"] for record in start.records]
+    every = max((b - a for a, b in itertools.pairwise(steps)), default=1)
+    reached = max((record["step"] for record in records), default=0)
+    return reached + every > start.begin or start.begin == 0
+
+
+def _joined(records: list[dict], start: Start) -> list[dict]:
+    if not start.records and start.number == start.begin == 0:
+        return records  # what stood in a log before its first start: nothing
+    records = [old for old in records if old["step"] <= start.begin]
+    for record in start.records:
+        if "lr" not in record:  # the validation of an iteration that was resumed
+            records = [r for r in records if "lr" in r or r["step"] != record["step"]]
+        records.append(record)
     return records
-
-
-def _in_order(logs: list[list[dict]]) -> Iterator[list[dict]]:
-    """The logs of one folder, each after the one that it goes on from.
-
-    Their folders are named by the clock, which may have gone back in between: the numbers of the
-    starts say the order, and where there are none (logs of before they were written), a log waits
-    for one that reached the iteration that it begins at.
-    """
-    waiting = sorted(logs, key=lambda log: log[0].get(NUMBER, 0) if log else 0)
-    reached = 0
-    while waiting:
-        fits = (log for log in waiting if not log or log[0].get(START, 0) <= reached)
-        log = next(fits, waiting[0])
-        waiting.remove(log)
-        reached = max([reached, *(record.get("step", 0) for record in log)])
-        yield log
 
 
 def curves(records: list[dict]) -> tuple[dict[str, list], dict[str, list]]:
@@ -122,10 +144,8 @@ class CurvesHook(Hook):
                     "CurvesHook: default_hooks.logger.log_metric_by_epoch=True puts validation at "
                     "epochs and training at iterations; allowed is False"
                 )
-        before = [_read(path) for path in Path(runner.work_dir).glob(LOGS)]
-        number = 1 + max((r.get(NUMBER, 0) for log in before for r in log), default=0)
-        note = {START: runner.iter, NUMBER: number}
-        runner.visualizer.add_scalars(note, step=runner.iter)
+        number = 1 + max((start.number for start in _starts(runner.work_dir)), default=0)
+        runner.visualizer.add_scalars({START: runner.iter, NUMBER: number}, step=runner.iter)
         if not any(Path(runner.work_dir).glob(LOGS)):
             raise ValueError(
                 f"CurvesHook: no {LOGS} in {runner.work_dir}: visualizer.vis_backends needs "

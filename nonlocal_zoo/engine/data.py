@@ -1,6 +1,7 @@
 """Data that cannot be trained on end the run before its first iteration."""
 
 import time
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -13,6 +14,12 @@ from nonlocal_zoo.datasets.check import faults
 from .errors import ConfigError
 
 SHOWN = 50
+
+
+def datasets_of(runner: Runner) -> list[Any]:
+    """The training set, and the validation set where there is one."""
+    loops = [runner.train_loop, *([] if runner.val_loop is None else [runner.val_loop])]
+    return [loop.dataloader.dataset for loop in loops]
 
 
 @HOOKS.register_module()
@@ -31,9 +38,7 @@ class CheckDataHook(Hook):
         if not is_main_process():
             return
         start = time.perf_counter()
-        sets = [runner.train_loop.dataloader.dataset]
-        if runner.val_loop is not None:
-            sets.append(runner.val_loop.dataloader.dataset)
+        sets = datasets_of(runner)
         found = sorted({line for dataset in sets for line in faults(dataset)})
         if found:
             path = f"{runner.work_dir}/faults_of_data.txt"

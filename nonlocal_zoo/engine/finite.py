@@ -1,6 +1,6 @@
 """A run whose numbers have gone bad ends, and says where they did."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,24 +12,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from .errors import RunError
-from .work_dir import standing
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """The floating-point tensors in ``value``, its containers and mmengine's data elements."""
-    if isinstance(value, Tensor):
-        if value.is_floating_point():
-            yield value
-    elif isinstance(value, Mapping):
-        yield from tensors(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors(item)
-
-
-def finite(value: Any) -> bool:
-    """Whether no tensor in ``value`` has a NaN or an infinity."""
-    return all(t.isfinite().all() for t in tensors(value))
+from .standing import iteration, standing
+from .values import finite, not_finite
 
 
 def first_bad_layer(model: nn.Module, args: tuple, kwargs: dict) -> str:
@@ -99,7 +83,7 @@ class FiniteHook(Hook):
             )
             self.handle.remove()
             where = first_bad_layer(module, args, kwargs)
-            raise RunError(f"iteration {runner.iter + 1}: {bad or 'the loss is not finite'}; "
+            raise RunError(f"iteration {iteration(runner)}: {bad or 'the loss is not finite'}; "
                            f"{where}. {standing(runner)}")  # fmt: skip
 
         self.handle = model.register_forward_hook(check, with_kwargs=True)
@@ -109,18 +93,16 @@ class FiniteHook(Hook):
         self.handle.remove()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuses weights, or a state of the optimizer, that are not finite."""
+        """Refuses weights, and states of the optimizer, that are not finite."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         bad = [name for name, value in model.named_parameters() if not finite(value)]
         bad += [name for name, value in model.named_buffers() if value.isnan().any()]
-        faults = []
+        whose = "the model"
+        if not bad:
+            bad = [*not_finite(checkpoint.get("optimizer"), "optimizer")]
+            whose = "the optimizer's state"
         if bad:
-            faults.append(f"{len(bad)} tensors of the model are not finite, {', '.join(bad[:3])} "
-                          "among them")  # fmt: skip
-        if not finite(checkpoint.get("optimizer")):
-            faults.append("the optimizer's state is not finite")
-        if faults:
             raise RunError(
-                f"iteration {checkpoint['meta']['iter']}: {'; '.join(faults)}; no checkpoint is "
-                f"written. {standing(runner)}"
+                f"iteration {iteration(runner)}: {len(bad)} tensors of {whose} are not finite, "
+                f"{', '.join(bad[:3])} among them; no checkpoint is written. {standing(runner)}"
             )

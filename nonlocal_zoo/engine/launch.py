@@ -1,10 +1,11 @@
 """What ``tools/train.py`` and ``tools/test.py`` do."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -16,21 +17,29 @@ from nonlocal_zoo import atomic
 
 from . import arguments
 from .cpu import adapt, leave_group
-from .errors import ConfigError
+from .errors import ConfigError, RunError
+from .explain import annotation_error, reading_error
 from .history import plain
 from .interrupt import finishing_the_iteration
 from .loading import load_plain
-from .lock import is_first_process, only_run_in
+from .lock import locked
 from .resume import take_up_seed
-from .settings import SettingsHook, compare, settings_of
+from .same_run import check_same_run
+from .standing import BEGUN, iteration, standing
 from .work_dir import latest_checkpoint
+
+# Where launchers say which of a run's processes this is.
+RANKS = {"pytorch": "RANK", "slurm": "SLURM_PROCID", "mpi": "OMPI_COMM_WORLD_RANK"}
+# The names under which mmengine's Runner has hooks of its own.
+OF_MMENGINE = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
+INTERRUPTED = 128 + signal.SIGINT  # what a shell gives for a process that Ctrl-C ended
 
 
 def train(argv: Sequence[str] | None = None) -> None:
     """``train.py CONFIG``: trains; ``--help`` says what else.
 
     Raises:
-        SystemExit: wrong input, or Ctrl-C or SIGTERM, then with a line on how to go on.
+        SystemExit: wrong input; or Ctrl-C or SIGTERM, then with a line on how to go on.
     """
     parser = arguments.base_parser("Train the model of a config.")
     parser.add_argument(
@@ -55,8 +64,7 @@ def train(argv: Sequence[str] | None = None) -> None:
         last = latest_checkpoint(config.work_dir)
         way = f"to go on from {last} add --resume to the same command" if last else "nothing saved"
         print(f"Interrupted; {way}", file=sys.stderr)
-        # What a shell gives for a process that the signal ended.
-        sys.exit(128 + next(iter(error.args), signal.SIGINT))
+        sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
     leave_group()
 
 
@@ -64,30 +72,61 @@ def fit(config: Config) -> Runner:
     """Trains what ``config`` says; its launcher, work dir and what to resume are set.
 
     Raises:
-        ConfigError: it cannot run here, another process trains in its work dir, or the checkpoint
-            to resume cannot be loaded or is of a run with another seed or network.
-        RunError: it cannot go on: the disk takes no more, the loss is not finite.
+        ConfigError: it cannot run here, or the checkpoint to resume cannot be loaded, or is of a
+            run with another seed or network.
+        RunError: it cannot go on: the disk takes no more, the loss is not finite, another process
+            trains in the same work dir.
         KeyboardInterrupt: Ctrl-C or SIGTERM; a run of one process has written a checkpoint by then.
     """
-    settings = settings_of(config)  # as they were written, before adapt
+    stored = None
     if config.resume:
         checkpoint = load_plain(config.load_from)
         take_up_seed(config, checkpoint)
-        for line in compare(settings, checkpoint):
-            print(line, file=sys.stderr)
+        check_same_run(config, checkpoint)
+        stored = {k: v.shape for k, v in checkpoint.get("state_dict", {}).items()}
+        del checkpoint  # a second copy is loaded by mmengine
     adapt(config)
+    _leave_out_hooks(config)
     # Several processes would not all stop at the same iteration, and wait for each other.
     alone = config.launcher == "none"
-    with ExitStack() as stack:
-        if is_first_process(config.launcher):
-            stack.enter_context(only_run_in(config.work_dir))
-        hook = stack.enter_context(finishing_the_iteration()) if alone else None
+    first = os.environ.get(RANKS.get(config.launcher, ""), "0") == "0"
+    with (
+        locked(config.work_dir) if first else nullcontext(),
+        finishing_the_iteration() if alone else nullcontext() as hook,
+    ):
         runner = Runner.from_cfg(config)
-        runner.register_hook(SettingsHook(settings))
-        if hook:
+        if stored is not None:
+            check_shapes(runner.model, stored, config.load_from, others=False)
+        if alone:
             runner.register_hook(hook)
-        runner.train()
+        try:
+            runner.train()
+        except (ConfigError, RunError):
+            raise
+        except Exception as error:
+            if (told := _in_a_line(error, config, runner)) is not None:
+                raise told from error
+            raise
     return runner
+
+
+def _leave_out_hooks(config: Config) -> None:
+    """``default_hooks.data=None``: mmengine asserts that hooks other than its own are not None."""
+    hooks = config.get("default_hooks") or {}
+    for name in [name for name, hook in hooks.items() if hook is None and name not in OF_MMENGINE]:
+        del hooks[name]
+
+
+def _in_a_line(error: Exception, config: Config, runner: Runner) -> ConfigError | RunError | None:
+    """What a user can do something about, of an error that training ended with."""
+    begun = runner.message_hub.runtime_info.get(BEGUN, 0)  # runner.iter would build the loop
+    if not begun and (told := annotation_error(error, config)) is not None:
+        return told
+    if (told := reading_error(error, runner)) is not None:
+        return told
+    if begun and isinstance(error, OSError) and error.errno in arguments.DISK:
+        return RunError(f"iteration {iteration(runner)}: {error}. {standing(runner)}")
+    return None
 
 
 def test(argv: Sequence[str] | None = None) -> None:
@@ -112,7 +151,12 @@ def test(argv: Sequence[str] | None = None) -> None:
         adapt(config)
         runner = Runner.from_cfg(config)
         check_weights(runner.model, checkpoint.get("state_dict", checkpoint), args.checkpoint)
-        metrics = runner.test()
+        try:
+            metrics = runner.test()
+        except Exception as error:
+            if (told := annotation_error(error, config)) is not None:
+                raise told from error
+            raise
         if args.out and is_main_process():
             text = json.dumps(plain(metrics, "metrics"), indent=1)
             atomic.write(Path(args.out, "metrics.json"), f"{text}\n")
@@ -125,11 +169,27 @@ def check_weights(model: torch.nn.Module, weights: dict, path: str) -> None:
     Raises:
         ConfigError: a tensor is missing or has another shape.
     """
-    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    check_shapes(model, {name: value.shape for name, value in weights.items()}, path)
+
+
+def check_shapes(
+    model: torch.nn.Module, shapes: dict[str, torch.Size], path: str, others: bool = True
+) -> None:
+    """``check_weights`` by shapes; ``others``: tensors that the model lacks may be there.
+
+    Raises:
+        ConfigError: as above.
+    """
+    shapes = {name.removeprefix("module."): shape for name, shape in shapes.items()}
     wanted = {k.removeprefix("module."): v.shape for k, v in model.state_dict().items()}
-    wrong = [k for k, shape in wanted.items() if k not in weights or weights[k].shape != shape]
+    wrong = [k for k, shape in wanted.items() if shapes.get(k) != shape]
     if wrong:
         raise ConfigError(
             f"checkpoint={path!r} is not of this config: {len(wrong)} of {len(wanted)} tensors "
             f"are missing or have another shape, {', '.join(wrong[:3])} among them"
+        )
+    if not others and (more := [name for name in shapes if name not in wanted]):
+        raise ConfigError(
+            f"checkpoint={path!r} is not of this config: it has {len(more)} tensors more, "
+            f"{', '.join(more[:3])} among them"
         )

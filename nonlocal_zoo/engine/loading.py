@@ -11,6 +11,7 @@ from mmengine.runner import CheckpointLoader
 from nonlocal_zoo.seal import damage
 
 from .errors import CheckpointError, ConfigError
+from .values import spoiled
 
 UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 # What torch's unpickler lets through from a stream that no pickler wrote.
@@ -60,18 +61,29 @@ def load_plain(path: str) -> dict:
     return checkpoint
 
 
+def fault(path: Path) -> str | None:
+    """Why no run can go on from this file, or None: it is damaged, or not all in it is finite."""
+    if reason := damage(path):
+        return f"checkpoint={str(path)!r} is damaged: {reason}"
+    try:
+        reason = spoiled(load_plain(str(path)))
+    except CheckpointError as error:
+        return str(error)
+    return f"checkpoint={str(path)!r} cannot be resumed: {reason}" if reason else None
+
+
 def first_whole(paths: list[Path]) -> Path:
-    """The first of these files that is not damaged; the ones before it are printed, with reasons.
+    """The first of these files without a ``fault``; those of the ones before it are printed.
 
     Raises:
-        CheckpointError: all are.
+        CheckpointError: all have one.
     """
     reasons = []
     for path in paths:
-        reason = damage(path)
+        reason = fault(path)
         if reason is None:
             for line in reasons:  # there is no logger before there is a Runner
                 print(f"{line}; going on from {path.name}")
             return path
-        reasons.append(f"checkpoint={str(path)!r} is damaged: {reason}")
+        reasons.append(reason)
     raise CheckpointError(f"{'; '.join(reasons)}; there is no other to go on from")

@@ -1,51 +1,66 @@
-"""One run at a time in a work dir."""
+"""One run at a time in a folder."""
 
-from __future__ import annotations
-
+import errno
 import fcntl
 import os
 import socket
+import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from .errors import ConfigError
+from .errors import RunError
 
-NAME = "running.lock"
-RANKS = {"pytorch": "RANK", "slurm": "SLURM_PROCID", "mpi": "OMPI_COMM_WORLD_RANK"}
-
-
-def is_first_process(launcher: str) -> bool:
-    """Whether this is the process of a run that has the lock; asked before they are a group."""
-    return os.environ.get(RANKS.get(launcher, ""), "0") == "0"
+# File systems without locks: then there is none, as before there was this one.
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+_held: set[BinaryIO] = set()
 
 
 @contextmanager
-def only_run_in(work_dir: str | os.PathLike) -> Iterator[None]:
-    """Inside it no other process can enter it for this folder.
+def locked(folder: str | os.PathLike) -> Iterator[None]:
+    """Inside it no other process can enter for the same ``folder``, which is made.
 
-    The lock is the operating system's: it ends with the process that has it, however that ends. The
-    file stays, and says nothing once nobody has it.
+    The kernel's lock of the file ``lock`` in it (flock): it ends with the process, however that
+    ends, and a file that is left behind locks nothing. Forked processes, as those of a DataLoader,
+    do not have it: one that outlives its parent for a moment keeps nobody out.
 
     Raises:
-        ConfigError: another process has it; which, and since when.
+        RunError: another process is in; its number, its machine and since when.
+        OSError: the folder cannot be written.
     """
-    path = Path(work_dir, NAME)
+    path = Path(folder, "lock")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    with path.open("a+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            owner = file.read().strip() or "another process"
-            raise ConfigError(
-                f"work_dir={str(work_dir)!r}: {owner} trains in it; wait for it, or choose another "
-                f"folder with --work-dir"
-            ) from None
+            who = file.read().decode(errors="replace").strip() or "another process"
+            raise RunError(f"{path.parent} is in use by {who}; take another folder, or wait for "
+                           f"it") from None  # fmt: skip
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            warnings.warn(f"{path} cannot be locked ({error}): start no second run there",
+                          stacklevel=3)  # fmt: skip
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since "
-                   f"{datetime.now():%Y-%m-%d %H:%M:%S},")  # fmt: skip
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}".encode())
         file.flush()
-        yield
-        file.truncate(0)
+        _held.add(file)
+        try:
+            yield
+        finally:
+            _held.discard(file)
+
+
+def _leave_to_parent() -> None:
+    """A forked process closes its copies: the lock is held as long as any is open."""
+    for file in _held:
+        file.close()
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

@@ -4,8 +4,6 @@ import os
 import re
 from pathlib import Path
 
-from mmengine.runner import Runner
-
 
 def latest_checkpoint(work_dir: str | os.PathLike) -> str | None:
     """The checkpoint that a run in ``work_dir`` wrote last, or None; it may be damaged."""
@@ -17,29 +15,43 @@ def checkpoints(work_dir: str | os.PathLike) -> list[Path]:
 
     ``last_checkpoint`` in ``work_dir`` names the first, and the others stand beside it with lower
     numbers; higher ones are of an earlier run in the same folder. It holds an absolute path: where
-    the folder was moved, the file of that name in it is meant. Where there is no such note, or
-    none that names a checkpoint, all in ``work_dir`` count, the highest number first; so they do
-    where it names one of another folder, which counts only where ``work_dir`` has none (the
-    checkpoint hook may have an ``out_dir``).
+    the folder was moved, the file of that name in it is meant. Where there is no such note, one
+    that cannot be read or one that names a file of another folder, all in ``work_dir`` count, the
+    highest number first; and only where there are none, the file that it names.
     """
-    note = Path(work_dir, "last_checkpoint")
-    text = note.read_text(errors="replace").strip() if note.is_file() else ""
-    last = Path(text.replace("\0", ""))
-    own = note.with_name(last.name or "none")
-    elsewhere = last.is_file() and not any(map(_number, note.parent.glob("*.pth")))
-    last = last if elsewhere and not own.is_file() else own
-    found = {p: n for p in last.parent.glob("*.pth") if (n := _number(p)) is not None}
-    # Of another name than these where filename_tmpl says so: then it is alone.
-    if last.is_file() and last.suffix == ".pth":
-        found = {path: n for path, n in found.items() if n < (_number(last) or 0)}
-        return [last, *sorted(found, key=found.get, reverse=True)]
-    return sorted(found, key=found.get, reverse=True)
+    found = _numbered(Path(work_dir))
+    last = _noted(Path(work_dir))
+    if last is None:
+        return found
+    if not found and last.parent != Path(work_dir):  # CheckpointHook's out_dir
+        found = _numbered(last.parent)
+    elif last.parent != Path(work_dir):
+        return found
+    number = _number(last)
+    if number is None:  # of another name where filename_tmpl says so
+        return [last, *found]
+    return [last, *(path for path in found if (_number(path) or 0) < number)]
 
 
-def standing(runner: Runner) -> str:
-    """A sentence on what a run that cannot go on leaves behind."""
-    last = latest_checkpoint(runner.work_dir)
-    return f"{last} stands; --resume goes on from it" if last else "There is no checkpoint yet"
+def _noted(work_dir: Path) -> Path | None:
+    """The file that the note means; None: none that is there and could be a checkpoint."""
+    try:
+        text = (work_dir / "last_checkpoint").read_text(errors="replace")
+    except OSError:
+        return None
+    last = Path(text.strip().replace("\0", ""))
+    if last.suffix != ".pth":
+        return None
+    there = last.is_absolute() and os.path.isfile(last)  # False where the system finds no sense
+    if there and not os.path.samefile(last.parent, work_dir):
+        return last
+    inside = work_dir / last.name
+    return inside if os.path.isfile(inside) else None
+
+
+def _numbered(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("*.pth") if _number(path) is not None]
+    return sorted(found, key=lambda path: _number(path) or 0, reverse=True)
 
 
 def _number(path: Path) -> int | None:

@@ -3,7 +3,8 @@
 import pytest
 
 from nonlocal_zoo.engine.config import ConfigError
-from nonlocal_zoo.experiments.compare.grammar import IDENTITY_BLOCK, parse, parse_all
+from nonlocal_zoo.experiments.compare.command import slurm_options
+from nonlocal_zoo.experiments.compare.grammar import IDENTITY_BLOCK, parse, parse_all, read_value
 
 SYM = dict(type="relu_dot", symmetrize=True, normalize="sym")
 
@@ -83,3 +84,28 @@ def test_none_and_identity_are_always_there_and_nothing_twice():
     assert parse("{name: nl, reduction: 4}").folder == "name_nl,_reduction_4"
     with pytest.raises(ConfigError, match="one folder name"):
         parse_all(["{name: nl}", "{name:  nl}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 1e-3), ("1E3", 1e3), ("-2e+1", -20.0), (".5e2", 50.0), ("1.e-2", 0.01), ("3", 3),
+     ("0.1", 0.1), ("1.5e3", 1500.0), ("true", True), ("null", None), ("1e", "1e"), ("e3", "e3"),
+     ("1e-3x", "1e-3x"), ("[1e-3, {a: 2e5}]", [1e-3, {"a": 2e5}])],
+)  # fmt: skip
+def test_numbers(text, value):
+    """YAML 1.1 takes 1e-3 for a text."""
+    read = read_value(text)
+    assert read == value and type(read) is type(value)
+    assert slurm_options(["--slurm-x", text]) == {"x": value}
+    assert parse("nl,norm=None").block["norm"] is None
+
+
+def test_long_specs_have_folders():
+    """File systems take 255 bytes for a name; two specs that begin alike have two folders."""
+    start = "nl," + ",".join(["reduction=4"] * 40)
+    rows = parse_all([f"{start},stages=1", f"{start},stages=2"])
+    folders = [row.folder for row in rows[2:]]
+    assert folders[0] != folders[1] and all(len(f.encode()) <= 160 for f in folders)
+    assert all(f.startswith("nl,reduction=4,") for f in folders)
+    assert rows[2].label == f"{start},stages=1"
+    assert parse(f"{start},stages=1").folder == folders[0]  # the same at every start

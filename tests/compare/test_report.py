@@ -11,8 +11,6 @@ import pytest
 from PIL import Image
 from tiny_compare import NL
 
-from nonlocal_zoo.experiments.compare.texts import escaped
-
 pytestmark = pytest.mark.mm
 CHROMIUM = shutil.which("chromium")
 
@@ -52,19 +50,3 @@ def test_a_browser_shows_rows_and_pictures(work_dir, tmp_path):
     for name, data in sources:
         shown = Image.open(io.BytesIO(base64.b64decode(data)))
         assert shown.size == Image.open(work_dir / f"{name}.png").size
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("nl,reduction=4", "nl,reduction=4"),
-        ("snl_chebyshev", "snl_chebyshev"),
-        ("a | b", r"a \| b"),
-        ("<script>x</script>", "&lt;script&gt;x&lt;/script&gt;"),
-        ("[here](http://x)", r"\[here\](http://x)"),
-        ("*bold* _x_ `code`", r"\*bold\* \_x\_ \`code\`"),
-        ("two\nlines", "two lines"),
-    ],
-)
-def test_markdown_shows_what_it_is_given(text, shown):
-    assert escaped(text) == shown

@@ -1,12 +1,10 @@
 """A comparison from the command to the leaderboard, on cells of a second."""
 
 import csv
-import fcntl
 import json
 import os
 import re
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +12,9 @@ import pytest
 import torch
 from tiny_compare import NL, command
 
+from nonlocal_zoo.engine.lock import locked
 from nonlocal_zoo.experiments.compare import work
-from nonlocal_zoo.experiments.compare.cell import Files
 from nonlocal_zoo.experiments.compare.command import main
-from nonlocal_zoo.experiments.compare.look import read_looks
 
 pytestmark = pytest.mark.mm
 
@@ -123,52 +120,124 @@ def test_a_failing_cell_is_listed_and_the_others_go_on(base_file, tmp_path, monk
     assert text.count("| one seed |") == 2  # for an interval, and for a verdict
 
 
-@pytest.mark.parametrize("name", ["result.json", "pictures.npz"])
-def test_a_damaged_file_costs_the_end_of_its_cell(compared, base_file, tmp_path, name, capsys):
-    """It is named, and made again from the checkpoint; the table is what it was."""
-    folder = tmp_path / "c"
-    shutil.copytree(compared[0], folder)
-    for config in folder.rglob("config.py"):  # the copy's own work dirs
-        config.write_text(config.read_text().replace(str(compared[0]), str(folder)))
-    path = folder / "identity/seed1" / name
-    before = (folder / "leaderboard.csv").read_text()
-    for content in (path.read_bytes()[:40], b"", b"[1, 2]", b"\x93NUMPY\xff\xfe"):
-        path.write_bytes(content)
-        assert main(command(base_file, folder)) == 0
-        said = capsys.readouterr().out
-        assert f"identity, seed 1: {path} cannot be read" in said
-        assert "the end of this cell is run again" in said
-        assert without_times((folder / "leaderboard.csv").read_text()) == without_times(before)
-        read_looks(folder / "identity/seed1/pictures.npz")
-
-
-def without_times(text):
-    column = text.splitlines()[0].split(",").index("seconds_per_iteration")
-    return [[v for k, v in enumerate(row) if k != column] for row in csv.reader(text.splitlines())]
-
-
-def test_a_damaged_log_costs_its_lines(compared, base_file, tmp_path):
-    folder = tmp_path / "c"
-    shutil.copytree(compared[0], folder)
-    for config in folder.rglob("config.py"):
-        config.write_text(config.read_text().replace(str(compared[0]), str(folder)))
-    for log in (folder / "none/seed0").rglob("scalars.json"):
-        log.write_bytes(b"\xff\xfe\n3\n[]\n" + log.read_bytes() + b'{"step": ')
-    assert main(command(base_file, folder)) == 0
-
-
-def test_two_on_one_cell_are_one_after_the_other(tmp_path, monkeypatch):
-    """The second waits for the lock, and finds the result."""
+def test_two_on_one_cell(base_file, tmp_path, monkeypatch):
+    """Of a comparison that was killed and whose job was not: it costs the cell, and a line."""
     monkeypatch.setattr(work, "fit", lambda config: pytest.fail("trained too"))
-    files = Files(tmp_path)
-    reasons = []
-    with files.lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        second = threading.Thread(target=lambda: reasons.append(work.run(str(tmp_path))))
-        second.start()
-        files.result.write_text("{}")
-    second.join()
-    assert reasons == [""] and not files.error.exists()
+    with locked(tmp_path):
+        reason = work.run(str(tmp_path))
+    assert f"{tmp_path} is in use by process {os.getpid()} on " in reason
+    assert "\n" not in reason and os.listdir(tmp_path) == ["lock"]
+
+
+def test_two_comparisons_in_one_folder(base_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(work, "fit", lambda config: pytest.fail("trained too"))
+    with locked(tmp_path), pytest.raises(SystemExit) as error:
+        main(command(base_file, tmp_path))
+    said = capsys.readouterr().err
+    assert error.value.code == 1 and said.count("\n") == 1
+    assert f"{tmp_path} is in use by process {os.getpid()} on " in said
+    assert os.listdir(tmp_path) == ["lock"]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def spoil(path):
+    path.write_bytes(b"\xff\xfe rubbish \0" * 9)
+
+
+def remove(path):
+    path.unlink()
+
+
+def other(path):
+    path.write_text('{"metrics": {"accuracy": 1.0}, "seconds_per_iteration": null}')
+
+
+@pytest.fixture
+def copied(compared, tmp_path):
+    """A copy of the finished comparison."""
+    return Path(shutil.copytree(compared[0], tmp_path / "c"))
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "words"),
+    [("result.json", cut, "result.json is damaged: "), ("result.json", spoil, "is damaged: "),
+     ("result.json", other, "no score 'mIoU' among ['accuracy']"),
+     ("pictures.npz", cut, "pictures.npz is damaged: "), ("pictures.npz", spoil, "is damaged: "),
+     ("pictures.npz", remove, "pictures.npz is damaged: [Errno 2]"),
+     ("config.py", cut, "config.py is damaged: "), ("config.py", spoil, "is damaged: ")],
+)  # fmt: skip
+def test_a_damaged_file_costs_its_cell(copied, base_file, capsys, monkeypatch, name, harm, words):
+    """It is run again, from its last checkpoint, and ends where it did."""
+    before, trained = (copied / "leaderboard.csv").read_text(), []
+    damaged = copied / f"{NL}/seed0/{name}"
+    harm(damaged)
+    plain = work.fit
+    monkeypatch.setattr(work, "fit", lambda c: trained.append(c.experiment_name) or plain(c))
+    assert main(command(base_file, copied)) == 0
+    said = capsys.readouterr().out
+    line = next(line for line in said.splitlines() if str(damaged) in line)
+    assert words in line and f"{NL}, seed 0, is run again" in line
+    assert trained == [f"{NL}-seed0"]
+    assert (copied / "leaderboard.csv").read_text() == before
+    assert main(command(base_file, copied)) == 0
+    assert len(trained) == 1 and "is damaged" not in capsys.readouterr().out
+
+
+def test_a_damaged_cell_that_cannot_be_run_again_is_a_line(copied, base_file, capsys):
+    spoil(copied / f"{NL}/seed0/result.json")
+    spoil(copied / f"{NL}/seed0/train/iter_12.pth")
+    assert main(command(base_file, copied, "--dry-run")) == 0
+    row = next(r for r in capsys.readouterr().out.splitlines() if r.startswith(NL))
+    assert "1 damaged, 1 finished" in row
+    assert main(command(base_file, copied)) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"failed: {NL}, seed 0: .*iter_12.pth' is damaged", said)
+    assert table(copied)[NL]["seeds"] == "1"
+
+
+def test_a_lost_log_costs_its_curve(copied, base_file, capsys):
+    for path in copied.glob(f"{NL}/seed*/train/*/vis_data/scalars.json"):
+        spoil(path)
+    assert main(command(base_file, copied)) == 0
+    for path in copied.glob("*/seed*/train/*/vis_data/scalars.json"):
+        spoil(path)
+    assert main(command(base_file, copied)) == 0
+    assert not (copied / "curves.png").exists() and (copied / "classes.png").exists()
+
+
+def test_annotations_of_the_test_set_that_cannot_be_read(base_file, tmp_path, capsys):
+    """They are read before training, to see that the pictures are there."""
+    pytest.importorskip("mmdet")
+    path = tmp_path / "a.json"
+    path.write_text('{"images": [')
+    child = tmp_path / "child.py"
+    dataset = f"dict(type='mmdet.CocoDataset', ann_file={str(path)!r}, pipeline=[])"
+    child.write_text(
+        f"_base_ = [{str(base_file)!r}]\ntest_dataloader = dict(dataset=dict(_delete_=True, "
+        f"**{dataset}))\n"
+    )
+    with pytest.raises(SystemExit) as error:
+        main(command(child, tmp_path / "c", blocks=("none",), seeds=1))
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.value.code == 2 and f"{path}: no annotations of COCO's kind" in said
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_metric_that_is_none_costs_its_cells(base_file, tmp_path, capsys):
+    options = ["--cfg-options", "compare.metric=mIuO", "train_cfg.max_iters=1"]
+    assert main(command(base_file, tmp_path, *options, blocks=("none",), seeds=1)) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"failed: none, seed 0: .*compare.metric='mIuO'; the test evalu.*'mIoU'", said)
+
+
+def test_a_long_spec_is_run(base_file, tmp_path):
+    long = "nl," + ",".join(["inner_channels=4"] * 20)
+    options = ["--cfg-options", "train_cfg.max_iters=1"]
+    assert main(command(base_file, tmp_path, *options, blocks=(long,), seeds=1)) == 0
+    assert table(tmp_path)[long]["seeds"] == "1"
 
 
 KILLED = """
@@ -264,10 +333,9 @@ def test_rows_of_the_config_where_the_command_names_none(base_file, tmp_path, ca
         (["--seed", "2"], "unknown arguments: --seed 2"),
         (["--seeds", "0"], "'0'; allowed: 1, 2, 3"),
         (["--blocks", "nll"], "Did you mean"),
-        (
-            ["--cfg-options", "compare.pictures=[0,8,9]"],
-            "compare.pictures=[0, 8, 9]: the test set has no [8, 9]; allowed are 0 to 7",
-        ),
+        (["--cfg-options", "compare.pictures=[0,8]"], "no 8; allowed are 0 to 7"),
+        (["--cfg-options", "compare.pictures=[-1]"], "no -1; allowed are 0 to 7"),
+        (["--cfg-options", "compare.pictures=[0.5]"], "no 0.5; allowed are 0 to 7"),
     ],
 )
 def test_wrong_input_ends_with_one_line(base_file, tmp_path, capsys, arguments, message):

@@ -31,6 +31,15 @@ def test_pictures_labels_and_names(layout, classes, tmp_path):
         assert wrong.max() == 0 if layout == "published" else wrong.mean() < 4
 
 
+@pytest.mark.parametrize("content", [b'{"grid": 2', b"\xff\xfe"])
+def test_a_description_that_is_no_json(tmp_path, content):
+    root = write_mosaics(tmp_path / "cifar")
+    (root / "meta.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"cifar/meta\.json is no JSON: ") as error:
+        CIFARDataset(str(root), "train", 10)
+    assert "\n" not in str(error.value)
+
+
 def test_parts_are_in_order_and_indices_are_the_first(layout, tmp_path):
     root = LAYOUTS[layout](tmp_path / "cifar")
     whole = CIFARDataset(str(root), "train", 10)

@@ -1,6 +1,7 @@
 """Every key of --cfg-options that names nothing is refused; what can be meant passes."""
 
 import pytest
+from mmengine.registry import MODELS
 
 from nonlocal_zoo.engine.config import ConfigError, _forget_scope, load_config
 
@@ -80,3 +81,78 @@ def test_a_scope_of_our_name_is_forgotten():
                 other=dict(_scope_="mmseg"))  # fmt: skip
     _forget_scope(node)
     assert node == dict(type="A", inner=[dict(b=(1, 2))], other=dict(_scope_="mmseg"))
+
+
+HEAD = """
+_base_ = ['{base}']
+model = dict(decode_head=dict(_delete_=True, type='NonLocalHead', in_channels=8, in_index=0,
+    channels=8, num_classes=2, dropout_ratio=0, align_corners=False, block={block},
+    loss_decode=dict(type='CrossEntropyLoss')))
+"""
+
+
+def with_block(config, tmp_path, block):
+    path = tmp_path / "head.py"
+    path.write_text(HEAD.format(base=config, block=block))
+    return path
+
+
+@pytest.mark.parametrize(
+    "block",
+    ["'snl'", "dict(name='snl')", "dict(name='snl', affinity='relu_dot')",
+     "dict(name='snl', affinity=dict(symmetrize=False))",
+     "dict(affinity='relu_dot', graph_filter=dict(type='polynomial'))"],
+)  # fmt: skip
+def test_a_key_inside_of_a_name(config, tmp_path, block):
+    """The row of the block says which affinity it is that has the argument."""
+    path = with_block(config, tmp_path, block)
+    loaded = load_config(path, {"model.decode_head.block.affinity.normalize": "rw",
+                                "model.decode_head.block.graph_filter.order": 2})  # fmt: skip
+    head = MODELS.build(loaded.model.decode_head)
+    assert head.block.affinities[0].normalize == "rw"
+    assert type(head.block.affinities[0]).__name__ == "ReluDot"
+    assert len(head.block.units[0].filters[0].weights) == 3
+    if "symmetrize=False" not in block and "graph_filter" not in block:
+        assert head.block.affinities[0].symmetrize  # the rest of the row stays
+
+
+def test_a_block_by_name_in_the_head(config, tmp_path):
+    head = MODELS.build(load_config(with_block(config, tmp_path, "'snl'")).model.decode_head)
+    assert type(head.block.affinities[0]).__name__ == "ReluDot"
+
+
+def test_a_key_inside_of_a_plugin_and_of_an_insertion(config, tmp_path):
+    path = tmp_path / "more.py"
+    path.write_text(
+        f"_base_ = ['{config}']\n"
+        "model = dict(backbone=dict(_delete_=True, type='WithBlocks', host='ResNet', depth=50,\n"
+        "    plugins=[dict(cfg=dict(type='SNLBlock'), position='after_conv3')],\n"
+        "    insert=[dict(stage='layer1', block='snl')]))\n"
+    )
+    for place in ("plugins.0.cfg", "insert.0.block"):
+        node = f"model.backbone.{place}.affinity"
+        loaded = load_config(path, {f"{node}.normalize": "rw"})
+        affinity = loaded.model.backbone[place.split(".")[0]][0][place.split(".")[2]].affinity
+        assert (affinity.type, affinity.normalize) == ("relu_dot", "rw")
+        with pytest.raises(ConfigError, match=r"affinity takes .*'normalise'.*'normalize'"):
+            load_config(path, {f"{node}.normalise": "rw"})
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "message"),
+    [
+        ("dict(type='snl')", "affinity.normalize", r"write block=dict\(name='snl'\)"),
+        ("'snl'", "affinity.normalise", r"'normalise'. Did you mean 'normalize'"),
+        ("'snl'", "afinity.normalize", r"'afinity'. Did you mean 'affinity'"),
+        ("'snl'", "in_channels", r"takes no argument 'in_channels'"),
+        (
+            "'danet'",
+            "affinity.normalize",
+            r"the block has several; give .*block.affinity as a whole",
+        ),
+    ],
+)
+def test_a_wrong_key_inside_of_a_name(config, tmp_path, block, key, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        load_config(with_block(config, tmp_path, block), {f"model.decode_head.block.{key}": "rw"})
+    assert "\n" not in str(error.value)

@@ -68,6 +68,70 @@ def test_they_go_on_after_a_resumption_and_begin_again_with_a_new_run(
     assert new["loss"][2] != before["loss"][2]
 
 
+def log(folder, time, *records):
+    path = folder / time / "vis_data/scalars.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def trained(*steps):
+    return [{"lr": 1, "loss": 2.0, "step": step} for step in steps]
+
+
+def started(begin, number=None):
+    return {"started_at_iter": begin, "step": begin} | ({"start_number": number} if number else {})
+
+
+def read(folder):
+    return [record["step"] for record in read_scalars(folder)]
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, 3), (None, None, None)])
+def test_the_clock_goes_back(tmp_path, numbers):
+    """Folders are named by the time; what is logged each 5 iterations hides where a kill was."""
+    first, second, third = numbers
+    log(tmp_path, "20261025_025900", started(0, first), *trained(*range(5, 21, 5)))
+    log(tmp_path, "20261025_020500", started(23, second), *trained(*range(25, 41, 5)))
+    log(tmp_path, "20261025_020400", started(40, third), *trained(*range(45, 51, 5)))
+    assert read(tmp_path) == [*range(5, 51, 5)]
+
+
+def test_a_new_run_after_the_clock_went_back(tmp_path):
+    log(tmp_path, "20261025_025900", started(0, 1), *trained(1, 2, 3, 4))
+    log(tmp_path, "20261025_020500", started(0, 2), *trained(1, 2))
+    assert read(tmp_path) == [1, 2]
+
+
+def test_two_starts_in_one_second(tmp_path):
+    log(tmp_path, "20261025_025900", started(0, 1), *trained(1, 2, 3, 4))
+    log(tmp_path, "20261025_025900", started(2, 2), *trained(3, 4, 5))
+    assert read(tmp_path) == [1, 2, 3, 4, 5]
+
+
+def test_each_start_has_its_number(config, finished, tmp_path, monkeypatch):
+    """Whatever the clock says."""
+    for time, options in (
+        ("20250101_000009", dict(train_cfg__max_iters=2)),
+        ("20250101_000004", dict(load_from=str(finished / "iter_4.pth"), resume=True,
+                                 train_cfg__max_iters=6)),
+        ("20250101_000001", dict(train_cfg__max_iters=3)),
+    ):  # fmt: skip
+        monkeypatch.setattr("time.strftime", lambda *_, time=time: time)
+        tiny_run.runner(config, tmp_path, **options).train()
+    assert steps(tmp_path)[0] == [1, 2, 3]
+    logs = sorted(tmp_path.glob("*/vis_data/scalars.json"), reverse=True)
+    assert [json.loads(path.read_text().splitlines()[0])["start_number"] for path in logs] == [
+        1, 2, 3]  # fmt: skip
+
+
+def test_lines_that_are_no_records_are_skipped(tmp_path):
+    log(tmp_path, "20250101_000000", started(0, 1), 3, [], {"lr": 1}, {"step": "x"}, *trained(1))
+    with (tmp_path / "20250101_000000/vis_data/scalars.json").open("ab") as file:
+        file.write(b"\xff\xfe\0\n")
+    assert read(tmp_path) == [1]
+
+
 def test_a_line_that_a_kill_cut_short_is_skipped(tmp_path):
     log = tmp_path / "20250101_000000/vis_data/scalars.json"
     log.parent.mkdir(parents=True)

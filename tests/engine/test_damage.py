@@ -122,6 +122,42 @@ def test_which_checkpoints_are_the_ones_before(tmp_path):
     assert names()[0] == "weights.pth"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "\0\x12\xff", "x" * 5000, "/" + "y" * 5000 + ".pth", "last_checkpoint", "curves.png", "..",
+     "/etc/hostname", "{work_dir}/curves.png", "{work_dir}/jobs.pth", "{other}/iter_4.pth",
+     "{other}/iter_99.pth", "{other}/curves.png", "{other}", "iter_4.pth\niter_8.pth"],
+)  # fmt: skip
+def test_a_note_that_means_nothing_here_hides_no_checkpoint(tmp_path, monkeypatch, text):
+    work_dir, other = tmp_path / "w", tmp_path / "other"
+    for folder, iterations in ((work_dir, (4, 8)), (other, (4, 99))):
+        folder.mkdir()
+        (folder / "curves.png").write_text("picture")
+        for iteration in iterations:
+            (folder / f"iter_{iteration}.pth").write_bytes(seal(content(iteration)))
+    (work_dir / "jobs.pth").mkdir()
+    text = text.format(work_dir=work_dir, other=other)
+    (work_dir / "last_checkpoint").write_text(text)
+    monkeypatch.chdir(other)
+    assert latest_checkpoint(work_dir) == str(work_dir / "iter_8.pth")
+    config = type("Config", (), {"work_dir": str(work_dir)})()
+    resume(config, "auto")
+    assert config.load_from == str(work_dir / "iter_8.pth")
+    (work_dir / "last_checkpoint").unlink()
+    (work_dir / "last_checkpoint").mkdir()  # nor one that cannot be read
+    assert latest_checkpoint(work_dir) == str(work_dir / "iter_8.pth")
+
+
+def test_the_folder_of_out_dir(tmp_path):
+    """CheckpointHook's: then there are none in the work dir, and the note says where they are."""
+    (tmp_path / "out").mkdir()
+    for iteration in (4, 8, 12):
+        (tmp_path / f"out/iter_{iteration}.pth").touch()
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/last_checkpoint").write_text(str(tmp_path / "out/iter_8.pth"))
+    assert [path.name for path in checkpoints(tmp_path / "w")] == ["iter_8.pth", "iter_4.pth"]
+
+
 def test_old_files_without_any_checksum_still_open(tmp_path):
     """torch < 1.6, and published weights long after."""
     torch.save({"a": torch.ones(2)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import tiny_run
+from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from nonlocal_zoo.engine import launch
@@ -88,6 +89,78 @@ def spoiled_run(config, folder, change, words):
     assert latest_checkpoint(folder) == str(folder / "iter_4.pth")
     assert damage(latest_checkpoint(folder)) is None
     assert load_plain(latest_checkpoint(folder))["meta"]["iter"] == 4
+
+
+def best_run(config, folder):
+    """The validation after iteration 4 comes when the disk is full: its checkpoint is whole."""
+    own_mounts(folder)
+    os.chdir(folder)
+
+    class Full(Hook):
+        def before_val(self, runner):
+            fill(folder)
+
+    runner = tiny_run.runner(config, folder, default_hooks__logger__interval=100,
+                             default_hooks__checkpoint__save_best="mIoU")  # fmt: skip
+    runner.register_hook(Full())
+    with pytest.raises(RunError) as error:
+        runner.train()
+    message = str(error.value)
+    assert message.startswith("iteration 4: the best checkpoint could not be written"), message
+    assert f"{folder}/iter_4.pth stands; --resume" in message and "\n" not in message
+
+
+def log_run(config, folder):
+    """It is a log that cannot be written, at the end of iteration 6."""
+    own_mounts(folder)
+    os.chdir(folder)
+
+    class Full(Hook):
+        priority = "VERY_HIGH"
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            if runner.iter == 5:
+                close(folder)
+
+    made = Config.fromfile(config)
+    made.merge_from_dict(dict(work_dir=str(folder), launcher="none", experiment_name="log_run"))
+    made.custom_hooks = [Full()]
+    with pytest.raises(RunError) as error:
+        launch.fit(made)
+    message = str(error.value)
+    assert message.startswith("iteration 6: ") and "Read-only file system" in message, message
+    assert f"{folder}/iter_4.pth stands; --resume" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("run", [best_run, log_run])
+def test_the_iteration_is_named(config, disk, run):
+    assert in_a_fork(run, config, disk)
+
+
+def test_by_epochs(config, disk):
+    assert in_a_fork(epoch_run, config, disk)
+
+
+def epoch_run(config, folder):
+    """Four iterations are an epoch, and its checkpoint is written after the last."""
+    own_mounts(folder)
+    os.chdir(folder)
+
+    class Full(Hook):
+        def before_train_epoch(self, runner):
+            fill(folder)
+
+    made = dict(type="EpochBasedTrainLoop", max_epochs=2, _delete_=True)
+    sampler = dict(type="DefaultSampler", shuffle=False)
+    runner = tiny_run.runner(
+        config, folder, default_hooks__logger__interval=100, train_cfg=made, param_scheduler=[],
+        train_dataloader__sampler=sampler, default_hooks__checkpoint__by_epoch=True,
+        default_hooks__checkpoint__interval=1,
+    )  # fmt: skip
+    runner.register_hook(Full())
+    with pytest.raises(RunError) as error:
+        runner.train()
+    assert str(error.value).startswith("iteration 4: the checkpoint could not"), error.value
 
 
 def test_full(config, disk):

@@ -1,10 +1,13 @@
 """A loss or weight that is not finite ends the run: the iteration, the layer, what stands."""
 
+import re
+
 import pytest
 import tiny_run
 import torch
 from mmengine.hooks import Hook
 
+from nonlocal_zoo.engine.arguments import resume
 from nonlocal_zoo.engine.errors import RunError
 from nonlocal_zoo.engine.loading import load_plain
 from nonlocal_zoo.engine.work_dir import latest_checkpoint
@@ -88,6 +91,46 @@ def test_bad_weights_are_not_written(config, tmp_path, spoil):
     with pytest.raises(RunError, match=r"iteration 6: 1 tensors of the model are not finite, back"):
         runner.train()
     assert [p.name for p in tmp_path.glob("*.pth*")] == ["iter_3.pth"]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_bad_states_of_the_optimizer_are_not_written(config, tmp_path, value):
+    runner = tiny_run.runner(config, tmp_path, default_hooks__checkpoint__interval=3)
+
+    def momentum(model, batch):
+        state = next(iter(runner.optim_wrapper.optimizer.state.values()))
+        state["momentum_buffer"].view(-1)[0] = value
+
+    runner.register_hook(Spoil(momentum, after=True), priority="HIGH")
+    words = r"iteration 6: 1 tensors of the optimizer's state are not finite, optimizer\.state\.\d"
+    with pytest.raises(RunError, match=words) as error:
+        runner.train()
+    assert [p.name for p in tmp_path.glob("*.pth*")] == ["iter_3.pth"]
+    assert f"{tmp_path}/iter_3.pth stands" in str(error.value)
+
+
+def test_what_is_advised_can_be_resumed(config, tmp_path, capsys):
+    """Not a checkpoint with a NaN in it, as earlier versions wrote them; nor does --resume."""
+    runner = tiny_run.runner(config, tmp_path, default_hooks__checkpoint__interval=2,
+                             default_hooks__checkpoint__max_keep_ckpts=-1)  # fmt: skip
+    runner.register_hook(Spoil(weight))
+
+    def older(model, batch):
+        stored = load_plain(str(tmp_path / "iter_4.pth"))
+        state = next(iter(stored["optimizer"]["state"].values()))
+        state["momentum_buffer"].view(-1)[0] = torch.nan
+        torch.save(stored, tmp_path / "iter_4.pth")
+
+    runner.register_hook(Spoil(older))
+    with pytest.raises(RunError) as error:
+        runner.train()
+    assert latest_checkpoint(tmp_path) == str(tmp_path / "iter_4.pth")
+    assert str(error.value).endswith(f"{tmp_path}/iter_2.pth stands; --resume goes on from it")
+    made = type("Config", (), {"work_dir": str(tmp_path)})()
+    resume(made, "auto")
+    assert made.load_from == str(tmp_path / "iter_2.pth")
+    assert re.search(r"iter_4.pth' cannot be resumed: 1 of its tensors are not finite, optimizer",
+                     capsys.readouterr().out)  # fmt: skip
 
 
 def test_a_whole_run_is_left_alone(config, tmp_path):

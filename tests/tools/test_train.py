@@ -67,13 +67,14 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(start, config, tmp_pat
     assert [x for x, _ in drawn["loss"]] == list(range(1, reached + 5))
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(start, config, tmp_path):
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(start, config, tmp_path, signum):
     process = start(config, "--work-dir", tmp_path, *LONG, "train_dataloader.num_workers=1",
                     "default_hooks.checkpoint.interval=2000")  # fmt: skip
     wait_for("*/vis_data/scalars.json", tmp_path, process)  # as the first iteration begins
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the loader's worker too
+    os.killpg(process.pid, signum)  # as a terminal or timeout does: to the loader's worker too
     log = process.communicate()[0]
-    assert process.returncode == 130, log
+    assert process.returncode == 128 + signum, log
     last = latest_checkpoint(tmp_path)
     assert f"Interrupted; to go on from {last} add --resume" in log
     assert losses(last).numel() == int(Path(last).stem.removeprefix("iter_"))

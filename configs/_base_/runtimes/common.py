@@ -24,6 +24,7 @@ default_hooks = dict(
     # Here and not in custom_hooks, a list, which a child with hooks of its own would replace.
     history=dict(type='SafeHistoryHook'),
     resume=dict(type='ExactResumeHook'),
+    same_run=dict(type='SameRunHook'),
     finite=dict(type='FiniteHook'),
     data=dict(type='CheckDataHook'),
     curves=dict(type='CurvesHook'))

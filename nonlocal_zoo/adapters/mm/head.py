@@ -19,15 +19,18 @@ class NonLocalHead(FCNHead):
     The place where mmseg's NLHead and the SNL paper have theirs.
 
     Args:
-        block: arguments of ``build_block`` without in_channels, dict(name="snl", ...); None for
-            the same head without a block.
+        block: name of a block, or arguments of ``build_block`` without in_channels,
+            dict(name="snl", ...); None for the same head without a block.
         fcn_args: of mmseg's FCNHead, which checks them; num_convs is 2.
     """
 
-    def __init__(self, block: dict | None = None, **fcn_args: Any) -> None:
+    def __init__(self, block: dict | str | None = None, **fcn_args: Any) -> None:
         super().__init__(num_convs=2, **fcn_args)
+        settings = {"name": block} if isinstance(block, str) else block
         self.block = (
-            nn.Identity() if block is None else build_block(in_channels=self.channels, **block)
+            nn.Identity()
+            if settings is None
+            else build_block(in_channels=self.channels, **settings)
         )
 
     def _forward_feature(self, inputs: list[Tensor]) -> Tensor:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
 import pprint
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +20,7 @@ from nonlocal_zoo.engine.work_dir import latest_checkpoint
 
 from .budget import Entry
 from .look import read_looks
-from .place import with_block
-
-# What json and numpy say of a file that is not whole, or not what was written.
-DAMAGED = (OSError, ValueError, TypeError, LookupError, AttributeError, EOFError,
-           zipfile.BadZipFile, zlib.error)  # fmt: skip
+from .place import plan_of, with_block
 
 
 @dataclass(frozen=True)
@@ -43,45 +38,57 @@ class Files:
     result = property(lambda self: self.folder / "result.json")
     pictures = property(lambda self: self.folder / "pictures.npz")
     error = property(lambda self: self.folder / "error.txt")
-    lock = property(lambda self: self.folder / "lock")
 
     def reason(self) -> str:
         """Why the last attempt failed, in a line, or ''."""
-        if not self.error.exists():
-            return ""
-        return self.error.read_text(errors="replace").split("\n")[0]
+        text = self.error.read_text(errors="replace") if self.error.exists() else ""
+        return text.split("\n")[0]
 
-    def set_damaged_aside(self) -> str:
-        """Makes the cell unfinished where its result or pictures cannot be read.
-
-        The training's checkpoints stay: what is missing is made again from the last of them.
-
-        Returns:
-            a line on what was damaged, or "".
-        """
-        if not self.result.exists():
-            return ""
-        for path, read in ((self.result, _read_metrics), (self.pictures, read_looks)):
+    def damage(self, metric: str) -> str:
+        """What is wrong with what a finished cell leaves, with the path, or ''."""
+        for path, read in ((self.result, read_result), (self.pictures, read_looks)):
             try:
-                read(path)
-            except DAMAGED as error:
-                self.result.replace(self.result.with_suffix(".json.damaged"))
-                why = (str(error).splitlines() or [repr(error)])[0]
-                return f"{path} cannot be read ({why}); the end of this cell is run again"
+                content = read(path)
+                if read is read_result and metric not in content["metrics"]:
+                    raise ValueError(f"no score {metric!r} among {sorted(content['metrics'])}")
+            except Exception as error:  # zip files and arrays have no common one
+                line = (str(error).splitlines() or [repr(error)])[0]
+                return f"{path} is damaged: {line}"
         return ""
 
 
-def _read_metrics(path: Path) -> dict[str, float]:
-    return {name: float(value) for name, value in json.loads(path.read_text())["metrics"].items()}
+def read_result(path: Path) -> dict[str, Any]:
+    """What ``work`` wrote: metrics, iterations, seconds_per_iteration, processes and so on.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is not that.
+    """
+    result = json.loads(path.read_text())
+    scores = result.get("metrics") if isinstance(result, dict) else None
+    if not (isinstance(scores, dict) and all(isinstance(v, int | float) for v in scores.values())):
+        raise ValueError("no scores in it")
+    if not isinstance(result.get("seconds_per_iteration"), int | float | None):
+        raise ValueError(f"seconds_per_iteration={result.get('seconds_per_iteration')!r}")
+    return result
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A block with a seed."""
+    """A block with a seed.
+
+    Attributes:
+        entry: the block and its cost.
+        seed: of the training.
+        files: its folder.
+        text: of its config.
+        metric: the score that it is judged by.
+    """
 
     entry: Entry
     seed: int
     files: Files
+    text: str
+    metric: str
 
     @property
     def label(self) -> str:
@@ -90,53 +97,77 @@ class Cell:
 
     @property
     def state(self) -> str:
-        """finished, failed, interrupted or new, as the folder tells."""
+        """finished, damaged, failed, interrupted or new, as the folder tells."""
         if self.files.result.exists():
-            return "finished"
+            return "damaged" if self.files.damage(self.metric) else "finished"
         if self.files.error.exists():
             return "failed"
         return "interrupted" if latest_checkpoint(self.files.train) else "new"
 
     @cached_property
     def result(self) -> dict[str, Any]:
-        """What ``work`` wrote: metrics, iterations, seconds_per_iteration, processes and so on."""
-        return json.loads(self.files.result.read_text())
+        """See ``read_result``."""
+        return read_result(self.files.result)
 
     def iteration(self) -> int:
         """How far the training's log has come."""
         return max((record["step"] for record in read_scalars(self.files.train)), default=0)
 
 
-def make_cells(
-    base: Config, entries: list[Entry], seeds: int, work_dir: Path, dry: bool = False
-) -> list[Cell]:
-    """All cells, seed by seed, with their configs written unless ``dry``.
+def make_cells(base: Config, entries: list[Entry], seeds: int, work_dir: Path) -> list[Cell]:
+    """All cells, seed by seed; nothing is written.
 
     Cells of one seed differ in the block alone: the same schedule, and the same pictures in the
     same order.
 
     Raises:
-        ConfigError: a folder is there already with another config; nothing is written then.
+        ConfigError: a folder is there already with another config.
     """
-    cells = [
-        Cell(entry, seed, Files(work_dir.resolve() / entry.row.folder / f"seed{seed}"))
-        for seed in range(seeds)
-        for entry in entries
-    ]
-    texts = [_text(_config(base, cell)) for cell in cells]
-    for cell, text in zip(cells, texts, strict=True):
-        _refuse_another(cell.files.config, text)
-    for cell, text in zip(cells, texts, strict=True):
-        if not (dry or cell.files.config.exists()):
-            atomic.write(cell.files.config, text)
+    metric, cells = plan_of(base).metric, []
+    for seed in range(seeds):
+        for entry in entries:
+            files = Files(work_dir.resolve() / entry.row.folder / f"seed{seed}")
+            cells.append(Cell(entry, seed, files, _text(_config(base, entry, seed)), metric))
+    for cell in cells:
+        if cell.files.config.exists() and not _config_damage(cell):
+            _refuse_another(cell.files.config, cell.text)
     return cells
 
 
-def _config(base: Config, cell: Cell) -> Config:
-    config = with_block(base, cell.entry.row.block)
-    config.randomness = dict(base.get("randomness", {}), seed=cell.seed)
+def write_configs(cells: list[Cell]) -> None:
+    """Writes the config of each cell that has none; and prints which files are damaged.
+
+    The cell of such a file is run again, from its last checkpoint if that is whole.
+    """
+    for cell in cells:
+        reason = _config_damage(cell) if cell.files.config.exists() else ""
+        if reason:
+            cell.files.result.unlink(missing_ok=True)  # of which config is no longer known
+        elif cell.state == "damaged":
+            reason = cell.files.damage(cell.metric)
+        if reason:
+            print(f"{reason}; {cell.label}, seed {cell.seed}, is run again")
+        if not cell.files.config.exists() or cell.files.config.read_bytes() != cell.text.encode():
+            atomic.write(cell.files.config, cell.text)
+
+
+def _config_damage(cell: Cell) -> str:
+    """Why the config in the folder is no config at all, or only the beginning of what it was."""
+    path = cell.files.config
+    try:
+        text = path.read_text()
+        ast.parse(text)
+        cut = text != cell.text and cell.text.startswith(text)
+    except (ValueError, SyntaxError) as error:  # UnicodeDecodeError is one
+        return f"{path} is damaged: {error}"
+    return f"{path} is damaged: its end is missing" if cut else ""
+
+
+def _config(base: Config, entry: Entry, seed: int) -> Config:
+    config = with_block(base, entry.row.block)
+    config.randomness = dict(base.get("randomness", {}), seed=seed)
     # mmengine shares what runs of one name have; by default the name is the second of the start.
-    config.experiment_name = f"{cell.entry.row.folder}-seed{cell.seed}"
+    config.experiment_name = f"{entry.row.folder}-seed{seed}"
     return config
 
 
@@ -147,7 +178,7 @@ def _text(config: Config) -> str:
 
 
 def _refuse_another(path: Path, text: str) -> None:
-    if not path.exists() or (old := path.read_text(errors="replace")) == text:
+    if (old := path.read_text()) == text:
         return
     lines = difflib.unified_diff(old.splitlines(), text.splitlines(), "there", "wanted", "", "", 1)
     raise ConfigError(

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from mmengine.config import Config, DictAction
 
 from nonlocal_zoo.engine.arguments import one_line_errors
 from nonlocal_zoo.engine.config import ConfigError
+from nonlocal_zoo.engine.launch import INTERRUPTED
+from nonlocal_zoo.engine.lock import locked
 from nonlocal_zoo.tables import to_text
 
 from .budget import FIELDS, Entry, match, price
-from .cell import make_cells
+from .cell import make_cells, write_configs
 from .estimate import plan
 from .executor import EXECUTORS, Launch
-from .grammar import IDENTITY, NONE, Row, parse, parse_all
-from .place import check_pictures, plan_of, read_base
+from .grammar import IDENTITY, NONE, Row, parse, parse_all, read_value
+from .look import check_pictures
+from .place import plan_of, read_base
 from .report import summary, write_report
 from .schedule import run_cells
 from .texts import HEADER, cells_of
@@ -70,23 +71,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         work_dir = args.work_dir or Path("runs", Path(args.config).stem)
         rows = parse_all(args.blocks or plan_of(base).blocks)
         entries = _entries(base, rows, args.match, args.reference)
-        if not args.dry_run:
-            check_pictures(base)
-        cells = make_cells(base, entries, args.seeds, work_dir, args.dry_run)
+        cells = make_cells(base, entries, args.seeds, work_dir)
+        if any(cell.state != "finished" for cell in cells):
+            check_pictures(base, plan_of(base).pictures)
         if args.dry_run:
             print(plan(base, entries, cells))
             return 0
-        for cell in cells:
-            if line := cell.files.set_damaged_aside():
-                print(f"{cell.label}, seed {cell.seed}: {line}")
-        jobs = args.jobs or (len(cells) if args.executor == "slurm" else 1)
-        launch = Launch(args.executor, jobs, args.launcher, args.nproc, slurm)
-        try:
-            failed = run_cells(cells, base.train_cfg.max_iters, launch, work_dir.resolve() / "jobs")
-        except KeyboardInterrupt:
-            print("Interrupted; the same command goes on from the last checkpoints")
-            return 128 + signal.SIGINT  # what a shell gives for a process that it ended
-        lines = write_report(cells, failed, plan_of(base), args.config, work_dir)
+        with locked(work_dir):
+            write_configs(cells)
+            jobs = args.jobs or (len(cells) if args.executor == "slurm" else 1)
+            launch = Launch(args.executor, jobs, args.launcher, args.nproc, slurm)
+            logs = work_dir.resolve() / "jobs"
+            try:
+                failed = run_cells(cells, base.train_cfg.max_iters, launch, logs)
+            except KeyboardInterrupt:
+                print("Interrupted; the same command goes on from the last checkpoints")
+                return INTERRUPTED
+            lines = write_report(cells, failed, plan_of(base), args.config, work_dir)
     print(to_text(HEADER, [cells_of(line) for line in lines]), summary(lines), sep="\n\n")
     for cell, reason in failed.items():
         print(f"failed: {cell.label}, seed {cell.seed}: {reason}")
@@ -105,7 +106,7 @@ def slurm_options(rest: Sequence[str]) -> dict[str, Any]:
     if len(names) != len(values) or not all(n.startswith("--slurm-") for n in names):
         raise ConfigError(f"unknown arguments: {' '.join(rest)}; --slurm-NAME VALUE is allowed")
     keys = [name.removeprefix("--slurm-").replace("-", "_") for name in names]
-    return {k: yaml.safe_load(v) for k, v in zip(keys, values, strict=True)}
+    return {k: read_value(v) for k, v in zip(keys, values, strict=True)}
 
 
 def _entries(base: Config, rows: list[Row], kind: str | None, name: str | None) -> list[Entry]:

@@ -62,11 +62,13 @@ def draw_leaderboard(lines: list[Line], metric: str, path: Path) -> None:
 def draw_curves(lines: list[Line], cells: list[Cell], plan: Plan, path: Path) -> None:
     """Validation scores over iterations: mean over seeds, band from the lowest to the highest.
 
-    A panel a block, with "none" in grey in each.
+    A panel a block, with "none" in grey in each; no picture where nothing was validated.
     """
     courses = {line.entry.row.label: _courses(line, cells, plan) for line in lines}
     courses = {label: c for label, c in courses.items() if c.size}
     others = [label for label in courses if label != NONE] or [*courses]
+    if not others:
+        return
     columns = min(len(others), 4)
     rows = -(-len(others) // columns)
     figure = Figure(figsize=(3.2 * columns + 0.6, 2.5 * rows + 0.5), layout="constrained")
@@ -95,6 +97,7 @@ def _courses(line: Line, cells: list[Cell], plan: Plan) -> np.ndarray:
         for cell in cells
         if cell.entry is line.entry and cell.seed in line.scores
     ]
+    metrics = [course for course in metrics if course]  # of a log that was lost there is none
     shortest = min(map(len, metrics), default=0)
     points = np.array([course[:shortest] for course in metrics])
     points = points.reshape(len(metrics), shortest, 2).swapaxes(1, 2)

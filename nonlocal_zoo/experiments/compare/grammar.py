@@ -17,18 +17,23 @@ NONE, IDENTITY = "none", "identity"
 # x -> A x with A = I: all the machinery of a block, and no effect.
 IDENTITY_BLOCK = dict(affinity="identity", graph_filter="propagation", values=False, residual=False)
 SHORT = {"filter": "graph_filter"}
-LONGEST = 120  # bytes of a folder's name
+LONGEST = 160  # bytes of a folder's name; file systems have 255, and runs are named by it and more
 
 
-class _Yaml(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, as everywhere else: YAML 1.1 asks for 1.0e-3."""
+class Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, as in YAML 1.2; in 1.1 it needs a dot and a sign."""
 
 
-_Yaml.add_implicit_resolver(
+Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    [*"-+.0123456789"],
+    list("-+.0123456789"),
 )
+
+
+def read_value(text: str) -> Any:
+    """A value on the command line."""
+    return yaml.load(text, Loader)  # a SafeLoader
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,13 @@ class Row:
     def folder(self) -> str:
         """The label with nothing in it that a file system or shell could mind.
 
-        A long one is cut, and has its hash behind it: names end at 255 bytes.
+        A long one is cut off, and the first letters of its SHA-256 stand for the rest.
         """
         name = re.sub(r"[^\w.=,-]+", "_", self.label).strip("_")
-        if len(name.encode()) <= LONGEST:
+        if 0 < len(name.encode()) <= LONGEST:
             return name
-        return f"{name[: LONGEST // 4]}-{hashlib.blake2b(name.encode(), digest_size=6).hexdigest()}"
+        mark = hashlib.sha256(self.label.encode()).hexdigest()[:12]
+        return f"{name.encode()[: LONGEST - 13].decode(errors='ignore')}-{mark}"
 
 
 def parse(text: str) -> Row:
@@ -126,7 +132,7 @@ def _split(text: str) -> list[str]:
 
 
 def _value(text: str) -> Any:
-    return None if text.strip() == "None" else yaml.load(text, _Yaml)
+    return None if text.strip() == "None" else read_value(text)
 
 
 def _usable(settings: dict[str, Any]) -> dict[str, Any]:

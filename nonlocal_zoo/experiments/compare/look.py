@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
+from mmengine.config import Config
 from mmengine.model import is_model_wrapper
+from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
 
 from nonlocal_zoo import atomic
+from nonlocal_zoo.engine.config import ConfigError
+from nonlocal_zoo.engine.explain import annotation_error
 
 from ..tasks import Look, Task
+
+
+def check_pictures(config: Config, indices: list[int]) -> None:
+    """Refuses pictures that the test set does not have, before anything is trained for them.
+
+    Raises:
+        ConfigError: with the index and how many there are; or the annotations cannot be read.
+    """
+    try:
+        with DefaultScope.overwrite_default_scope(config.get("default_scope", "mmengine")):
+            count = len(DATASETS.build(copy.deepcopy(config.test_dataloader.dataset)))
+    except Exception as error:
+        if (told := annotation_error(error, config)) is not None:
+            raise told from error
+        raise
+    for index in indices:
+        if not (isinstance(index, int) and 0 <= index < count):
+            raise ConfigError(
+                f"compare.pictures={indices}: the test set has no {index!r}; allowed are 0 to "
+                f"{count - 1}"
+            )
 
 
 def write_looks(task: Task, runner: Runner, indices: list[int], path: Path) -> None:

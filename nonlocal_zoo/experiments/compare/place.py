@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import DATASETS, init_default_scope
 
 from nonlocal_zoo.engine.config import ConfigError, load_config
 from nonlocal_zoo.registry import check_arguments, choose, parameters_of
@@ -72,26 +71,6 @@ def plan_of(config: Config) -> Plan:
             "], metric='mIoU', pictures=[0])"
         ) from error
     return plan
-
-
-def check_pictures(base: Config) -> None:
-    """Refuses pictures that the test set does not have, before anything is trained.
-
-    Raises:
-        ConfigError: naming them and the number of pictures that there are; or the set is not here.
-    """
-    plan = plan_of(base)
-    init_default_scope(base.get("default_scope", "mmengine"))
-    try:
-        dataset = DATASETS.build(copy.deepcopy(base.test_dataloader.dataset))
-    except FileNotFoundError as error:
-        raise ConfigError(str(error)) from error
-    wrong = [index for index in plan.pictures if not 0 <= index < len(dataset)]
-    if wrong:
-        raise ConfigError(
-            f"compare.pictures={plan.pictures}: the test set has no {wrong}; allowed are 0 to "
-            f"{len(dataset) - 1}"
-        )
 
 
 def with_block(base: Config, block: dict[str, Any] | None) -> Config:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from nonlocal_zoo.tables import to_markdown
+from nonlocal_zoo.tables import escaped, to_markdown
 
 from .grammar import IDENTITY
 from .judge import Difference
@@ -58,15 +56,12 @@ def caption(lines: list[Line], metric: str) -> str:
 
 
 def markdown(lines: list[Line], metric: str) -> str:
-    """leaderboard.md."""
-    rows = [[escaped(cell) for cell in cells_of(line)] for line in lines]
-    return f"{to_markdown(HEADER, rows)}\n\n{escaped(caption(lines, metric))}\n"
-
-
-def escaped(text: str) -> str:
-    """``text`` as markdown that shows it: no table, link, emphasis or HTML is made of it."""
-    text = html.escape(" ".join(text.split()), quote=False)
-    return re.sub(r"([\\`*\[\]|])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)
+    """leaderboard.md. Labels, notes and the metric's name are others' words, and escaped."""
+    rows = []
+    for line in lines:
+        label, *numbers, note = cells_of(line)
+        rows.append([escaped(label), *numbers, escaped(note)])
+    return f"{to_markdown(HEADER, rows)}\n\n{caption(lines, escaped(metric))}\n"
 
 
 def comma_separated(lines: list[Line]) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import statistics
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -20,7 +17,9 @@ from nonlocal_zoo import atomic
 from nonlocal_zoo.engine import arguments
 from nonlocal_zoo.engine.cpu import leave_group
 from nonlocal_zoo.engine.curves import read_scalars
+from nonlocal_zoo.engine.errors import ConfigError, RunError
 from nonlocal_zoo.engine.launch import fit
+from nonlocal_zoo.engine.lock import locked
 
 from .cell import Files
 from .look import write_looks
@@ -31,7 +30,8 @@ from .place import plan_of
 def run(folder: str, launcher: str = "none", processes: int = 1, threads: int | None = None) -> str:
     """Finishes the cell in ``folder``, from its last checkpoint if there is one.
 
-    Two of them on one cell are one after the other; the second finds it finished.
+    Where another process is at it (of a comparison that was killed, and whose cells were not) it is
+    left to that one.
 
     Args:
         folder: with a config.py in it.
@@ -42,19 +42,30 @@ def run(folder: str, launcher: str = "none", processes: int = 1, threads: int | 
         why it failed, in a line; "" where it did not.
     """
     files = Files(Path(folder))
-    with _locked(files.lock):
-        if files.result.exists():
+    try:
+        with locked(files.folder):
+            return _run(files, launcher, processes, threads)
+    except RunError as error:
+        return str(error)
+
+
+def _run(files: Files, launcher: str, processes: int, threads: int | None) -> str:
+    metric = plan_of(Config.fromfile(files.config)).metric
+    if files.result.exists():
+        if not files.damage(metric):
             return ""
-        files.error.unlink(missing_ok=True)
-        if threads:
-            torch.set_num_threads(threads)
-        if launcher == "none":
-            return attempt(files, launcher)
-        command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        status = subprocess.run([sys.executable, *command, "-m", __name__, folder]).returncode
-        if files.result.exists():
-            return ""
-        return files.reason() or f"torchrun ended with status {status} and no result"
+        files.result.unlink()
+    files.error.unlink(missing_ok=True)
+    if threads:
+        torch.set_num_threads(threads)
+    if launcher == "none":
+        return attempt(files, launcher)
+    command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command += ["-m", __name__, str(files.folder)]
+    status = subprocess.run([sys.executable, *command]).returncode
+    if files.result.exists():
+        return ""
+    return files.reason() or f"torchrun ended with status {status} and no result"
 
 
 def attempt(files: Files, launcher: str) -> str:
@@ -74,8 +85,10 @@ def work(files: Files, launcher: str) -> None:
     arguments.resume(config, "auto")
     runner = fit(config)
     metrics = {name: float(value) for name, value in runner.test().items()}
+    plan = plan_of(config)
+    if plan.metric not in metrics:
+        raise ConfigError(f"compare.metric={plan.metric!r}; the test evaluator has {[*metrics]}")
     if is_main_process():
-        plan = plan_of(config)
         write_looks(plan.get_task(), runner, plan.pictures, files.pictures)
         times = [r["time"] for r in read_scalars(files.train) if "lr" in r and "time" in r]
         result = dict(
@@ -89,14 +102,6 @@ def work(files: Files, launcher: str) -> None:
         )
         atomic.write(files.result, json.dumps(result, indent=2))
     leave_group()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Waits for the lock, which ends with the process that has it, however that ends."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 if __name__ == "__main__":
