@@ -6,7 +6,7 @@ SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 # Small networks are faster on one thread than on two.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test trust soak matrix audit test-compiled generate clean
+.PHONY: demo test docs trust soak matrix audit test-compiled generate clean
 
 demo: $(READY)
 	$(BIN)/python tools/demo.py
@@ -14,8 +14,13 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/mkdocs build --strict --quiet --site-dir .site
 	$(BIN)/python -m pytest -n 2
 	$(PYTHON) tools/matrix.py core-3.13
+
+# The pages of docs/, with the reference made from the docstrings, into .site; a warning is an error.
+docs: $(READY)
+	$(BIN)/mkdocs build --strict --site-dir .site
 
 # The detection tests on mmcv's compiled ops, in an environment over the first one: its own mmcv
 # hides the mmcv-lite there. A wheel is taken from PIP_FIND_LINKS; without one pip compiles, which
@@ -66,9 +71,9 @@ generate: $(READY)
 # would read it half written.
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e '.[seg,det,pyg,compare,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[seg,det,pyg,compare,dev,docs]'
 	$(BIN)/python -c "import yapf"
 	touch $@
 
 clean:
-	rm -rf .venv .venv-compiled .venv-matrix work_dirs runs
+	rm -rf .venv .venv-compiled .venv-matrix .site work_dirs runs

@@ -1,5 +1,6 @@
 """What README.md, docs/use.md and docs/train.md say, done; and every link leads somewhere."""
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ pytest.importorskip("nonlocal_zoo.adapters.mm")  # before mmseg, which needs its
 pytest.importorskip("torch_geometric")
 
 import nonlocal_zoo as nlz
-from nonlocal_zoo.registry import AFFINITIES
+from nonlocal_zoo.registry import AFFINITIES, FILTERS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -79,7 +80,7 @@ def test_which_starts_as_identity_and_has_what_rank():
     import torch
 
     rows = re.findall(
-        r"^\| (\w+) \| .*? \| (N|c|d|C|64|1) \| .*? \| (\w+(?: \w+)?) \|", README, re.M
+        r"^\| (\w+) \| .*? \| (N|2c|c|d|C|64|1) \| .*? \| (\w+(?: \w+)?) \|", README, re.M
     )
     assert len(rows) == 10
     for name, rank, start in rows:
@@ -87,8 +88,8 @@ def test_which_starts_as_identity_and_has_what_rank():
         block = nlz.build_block(name, 16).train()
         x = torch.randn(2, 16, 10, 12)
         assert torch.equal(block(x), x) == (start == "identity"), name
-        if rank in "cdC1":
-            bound = {"c": 8, "d": 100, "C": 16, "1": 1}[rank]
+        if rank not in ("N", "64"):
+            bound = {"c": 8, "2c": 16, "d": 100, "C": 16, "1": 1}[rank]
             found = torch.linalg.matrix_rank(block.operator(x).to_dense()[0].double(), rtol=1e-5)
             assert found <= bound, name
 
@@ -110,3 +111,17 @@ def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         if "://" not in target:
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("kind", ["affinities", "filters"])
+def test_the_reference_has_every_class(kind):
+    registry = {"affinities": AFFINITIES, "filters": FILTERS}[kind]
+    listed = re.findall(r"^::: (.+)$", (ROOT / f"docs/api/{kind}.md").read_text(), re.M)
+    classes = [registry.get(name) for name in registry.names()]
+    assert listed == [f"{found.__module__}.{found.__name__}" for found in classes]
+
+
+def test_the_reference_names_what_there_is():
+    for page in (ROOT / "docs/api").glob("*.md"):
+        for name in re.findall(r"^::: (.+)$", page.read_text(), re.M):
+            assert pkgutil.resolve_name(name) is not None
