@@ -7,7 +7,7 @@ import torch
 
 from nonlocal_zoo import list_blocks
 from nonlocal_zoo.experiments.capabilities import cell, measure
-from nonlocal_zoo.experiments.capabilities.cell import run
+from nonlocal_zoo.experiments.capabilities.cell import run, settle
 from nonlocal_zoo.experiments.capabilities.network import NodeNetwork
 from nonlocal_zoo.experiments.capabilities.tasks import TASKS
 from nonlocal_zoo.experiments.capabilities.tasks.base import UNLABELLED, Prediction
@@ -176,6 +176,22 @@ def test_a_cell_is_solved_and_again_the_same():
     first, second = (run("counting", "nl", 1) for _ in range(2))
     assert first.solved and first.iterations < 600 and first.accuracy >= 0.85
     assert (first.iterations, first.accuracy) == (second.iterations, second.accuracy)
+
+
+def test_batch_norms_are_scored_with_the_weights_as_they_are():
+    """latentgnn counts right in training mode long before its running averages follow."""
+    outcome = run("counting", "latentgnn", 0, iterations=300)
+    assert outcome.solved
+    torch.manual_seed(0)
+    network, task = NodeNetwork(TASKS["counting"], "snl"), TASKS["counting"]
+    features = task.draw(torch.Generator().manual_seed(0), 32)[0]
+    for _ in range(3):
+        network(features)
+    settle(network, [features])
+    norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d))
+    assert norm.momentum == 0.1 and network.training
+    expected = network(features)
+    assert torch.allclose(network.eval()(features), expected, rtol=0.02, atol=0.02)
 
 
 def test_one_good_score_is_not_enough(monkeypatch):
