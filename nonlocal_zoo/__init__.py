@@ -2,7 +2,7 @@
 
 from . import affinities, filters  # noqa: F401
 from ._version import __version__
-from .adapters import insert_block, insert_blocks
+from .adapters import insert_block, insert_blocks, inserted_blocks, remove_block
 from .blocks import NonLocalBlock, build_block, explain, list_blocks
 from .functions import as_low_rank, density, spectrum
 from .fuse import fuse
@@ -21,6 +21,8 @@ __all__ = [
     "fuse",
     "insert_block",
     "insert_blocks",
+    "inserted_blocks",
     "list_blocks",
+    "remove_block",
     "spectrum",
 ]

@@ -23,7 +23,9 @@ class UnknownNameError(LookupError):
 
 def near(name: str, allowed: Iterable[str]) -> str:
     """' Did you mean ...?' for the registered names closest to ``name``, or ''."""
-    matches = difflib.get_close_matches(str(name), list(allowed), n=3, cutoff=0.4)
+    known = {str(entry).lower(): entry for entry in allowed}
+    matches = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.4)
+    matches = [known[match] for match in matches]
     return f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
 
 

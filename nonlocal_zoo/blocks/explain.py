@@ -60,9 +60,7 @@ def _product(operator: GraphOperator) -> str:
     return f"{cost / 1e6:.4f} M multiply-adds a column, {rows * columns / 1e6:.4f} M if formed"
 
 
-def _of_stage(
-    stage: Stage, signal: GraphSignal, operators: list[GraphOperator]
-) -> Iterator[str]:
+def _of_stage(stage: Stage, signal: GraphSignal, operators: list[GraphOperator]) -> Iterator[str]:
     z, used = stage.values_of(signal, operators)
     count = "the few nodes that A gathers" if used is not operators else "all nodes"
     yield f"values: {tuple(z.shape)}, of {count}"

@@ -168,9 +168,7 @@ class NonLocalBlock(nn.Module):
             ValueError: features of another dtype than a floating-point one, or another width.
         """
         if self.in_channels not in (None, signal.x.shape[2]):
-            raise ValueError(
-                f"input has {signal.x.shape[2]} channels; allowed: {self.in_channels}"
-            )
+            raise ValueError(f"input has {signal.x.shape[2]} channels; allowed: {self.in_channels}")
         if not signal.x.is_floating_point():
             raise ValueError(
                 f"input has dtype {signal.x.dtype}; allowed: a floating-point one, x.float()"

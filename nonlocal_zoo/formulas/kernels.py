@@ -9,9 +9,7 @@ from .attention import Features
 from .layers import State, nodes, project
 
 
-def dot_product(
-    s: State, x: Features, subsample: bool = False, scale: bool = True
-) -> Tensor:
+def dot_product(s: State, x: Features, subsample: bool = False, scale: bool = True) -> Tensor:
     """theta phi' / M, with M keys; theta phi' without the scale.
 
     Source: Wang et al., "Non-local Neural Networks", CVPR 2018, Eq. 4; mmcv's

@@ -50,9 +50,7 @@ class Density:
 
 @torch.no_grad()
 @without_autocast
-def density(
-    operator: GraphOperator, count: int = 32, probes: int = 8, steps: int = 64
-) -> Density:
+def density(operator: GraphOperator, count: int = 32, probes: int = 8, steps: int = 64) -> Density:
     """How all N eigenvalues are spread, for histograms and traces of functions of A.
 
     Exact where the spectrum is. Else ``count`` eigenvalues as of ``spectrum``, and stochastic

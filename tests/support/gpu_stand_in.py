@@ -190,7 +190,6 @@ def _fits(params) -> bool:
     )
 
 
-
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
