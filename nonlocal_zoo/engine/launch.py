@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from nonlocal_zoo import atomic
 
-from . import arguments
+from . import arguments, faults
 from .cpu import adapt, leave_group
 from .errors import ConfigError
 from .history import plain
@@ -73,7 +73,8 @@ def fit(config: Config) -> Runner:
     # Several processes would not all stop at the same iteration, and wait for each other.
     alone = config.launcher == "none"
     with finishing_the_iteration() if alone else nullcontext() as hook:
-        runner = Runner.from_cfg(config)
+        with faults.one_line():
+            runner = Runner.from_cfg(config)
         if alone:
             runner.register_hook(hook)
         runner.train()
@@ -100,7 +101,8 @@ def test(argv: Sequence[str] | None = None) -> None:
             arguments.save_predictions(config, args.out)
         checkpoint = load_plain(args.checkpoint)
         adapt(config)
-        runner = Runner.from_cfg(config)
+        with faults.one_line():
+            runner = Runner.from_cfg(config)
         check_weights(runner.model, checkpoint.get("state_dict", checkpoint), args.checkpoint)
         metrics = runner.test()
         if args.out and is_main_process():

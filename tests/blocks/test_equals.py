@@ -1,6 +1,5 @@
 """What the table says that a block equals is what the golden files show."""
 
-
 import pytest
 from equals import golden_cases
 

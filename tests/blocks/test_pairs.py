@@ -1,6 +1,5 @@
 """A pair that is refused names the setting that helps, and docs/pairs.md has them all."""
 
-
 import pytest
 from pairs import all_pairs, error_of, in_words
 

@@ -42,9 +42,10 @@ def test_every_python_of_setup_cfg_has_a_row():
     pythons = re.findall(r"Python :: (3\.\d+)", text)
     rows = {row.python for row in matrix.ROWS.values()}
     assert rows == set(pythons) and f"python_requires = >={pythons[0]}\n" in text
-    assert f'target-version = "py{pythons[0].replace(".", "")}"' in (
-        ROOT / "pyproject.toml"
-    ).read_text()
+    assert (
+        f'target-version = "py{pythons[0].replace(".", "")}"'
+        in (ROOT / "pyproject.toml").read_text()
+    )
 
 
 def test_a_row_without_its_python_is_said_and_none_is_failed(monkeypatch, capsys):
