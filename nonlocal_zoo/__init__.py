@@ -2,7 +2,7 @@
 
 from . import affinities, filters  # noqa: F401
 from ._version import __version__
-from .adapters import insert_block, insert_blocks
+from .adapters import insert_block, insert_blocks, inserted_blocks, remove_block
 from .block_files import load_block, save_block
 from .blocks import NonLocalBlock, build_block, explain, list_blocks, register_block
 from .blocks.cost import block_cost as cost
@@ -28,6 +28,7 @@ __all__ = [
     "fuse",
     "insert_block",
     "insert_blocks",
+    "inserted_blocks",
     "list_affinities",
     "list_blocks",
     "list_filters",
@@ -35,6 +36,7 @@ __all__ = [
     "register_affinity",
     "register_block",
     "register_filter",
+    "remove_block",
     "save_block",
     "spectrum",
 ]

@@ -26,7 +26,7 @@ def near(name: str, allowed: Iterable[str]) -> str:
 
     Case does not count, nor the "Block" of a plugin's class: "SNLBlock" is near "snl".
     """
-    plain = {entry.lower(): entry for entry in allowed}
+    plain = {str(entry).lower(): entry for entry in allowed}
     wanted = str(name).lower()
     short = wanted.removesuffix("block").rstrip("_")
     found = [short] if short in plain else difflib.get_close_matches(wanted, plain, 3, 0.4)

@@ -11,6 +11,7 @@ except ImportError as error:
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import cumsum
 
 from ..affinities import Affinity
@@ -21,6 +22,24 @@ from ..signal import GraphSignal
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 MORE_GRAPHS = 65536  # than nodes: PyG leaves empty graphs in a batch, but not billions
+
+
+class EdgeMask(MessagePassing):
+    """Where torch_geometric's explainers put a number for each edge: w_e sigmoid(mask_e).
+
+    They look for message passing layers, and set attributes of them while they explain.
+    """
+
+    def forward(self, edge_index: Tensor, edge_weight: Tensor | None) -> Tensor | None:
+        if not self.explain or self._edge_mask is None:
+            return edge_weight
+        if len(self._edge_mask) != edge_index.shape[1]:
+            raise ValueError(
+                f"the mask of an explainer has {len(self._edge_mask)} edges; allowed: "
+                f"{edge_index.shape[1]}, those of this call"
+            )
+        mask = self._edge_mask.sigmoid() if self._apply_sigmoid else self._edge_mask
+        return mask if edge_weight is None else edge_weight * mask
 
 
 class NodeBlock(nn.Module):
@@ -42,7 +61,8 @@ class NodeBlock(nn.Module):
         x (N, C): features. pos (N, D): places, for the affinity "knn".
         batch (N,): the graph of each node, in ascending order; None is one graph.
         edge_index (2, E): who speaks, who hears (PyG's source_to_target), and
-        edge_weight (E,): for the affinity "graph". -> (N, C).
+        edge_weight (E,): for the affinity "graph"; the edge masks of explainers (GNNExplainer)
+        multiply them. -> (N, C).
         Batch and edge_index are integers and become int64.
 
     Raises:
@@ -60,6 +80,7 @@ class NodeBlock(nn.Module):
                     "allowed: blocks without such an affinity and without subsample"
                 )
         self.block = block
+        self.edge_mask = EdgeMask()
 
     def forward(
         self,
@@ -70,6 +91,8 @@ class NodeBlock(nn.Module):
         edge_weight: Tensor | None = None,
     ) -> Tensor:
         _check(x, pos, batch, edge_index, edge_weight)
+        if edge_index is not None:
+            edge_weight = self.edge_mask(edge_index, edge_weight)
         if batch is None:
             batch = torch.zeros(len(x), dtype=torch.long, device=x.device)
         batch = cast(batch, torch.int64)

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from nonlocal_zoo import atomic
 
-from . import arguments
+from . import arguments, faults
 from .cpu import adapt, leave_group
 from .errors import ConfigError, RunError
 from .explain import annotation_error, reading_error
@@ -94,7 +94,8 @@ def fit(config: Config) -> Runner:
         locked(config.work_dir) if first else nullcontext(),
         finishing_the_iteration() if alone else nullcontext() as hook,
     ):
-        runner = Runner.from_cfg(config)
+        with faults.one_line():
+            runner = Runner.from_cfg(config)
         if stored is not None:
             check_shapes(runner.model, stored, config.load_from, others=False)
         if alone:
@@ -149,7 +150,8 @@ def test(argv: Sequence[str] | None = None) -> None:
             arguments.save_predictions(config, args.out)
         checkpoint = load_plain(args.checkpoint)
         adapt(config)
-        runner = Runner.from_cfg(config)
+        with faults.one_line():
+            runner = Runner.from_cfg(config)
         check_weights(runner.model, checkpoint.get("state_dict", checkpoint), args.checkpoint)
         try:
             metrics = runner.test()

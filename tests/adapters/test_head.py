@@ -62,5 +62,20 @@ def test_refusals():
     with pytest.raises(LookupError, match="'snl'"):
         head(block=dict(name="snll"))
     refuses(TypeError, lambda: head(block=dict(name="snl", stage=2)), "'stages'")
-    with pytest.raises(TypeError):
-        head(num_convs=3)
+    refuses(ValueError, lambda: head(num_convs=3), "num_convs=3")
+    refuses(TypeError, lambda: head(reduction=2, mode="dot"), "['reduction', 'mode']", "_delete_")
+
+
+def test_over_the_config_of_an_fcn_head():
+    """Its num_convs stays in a child config, and a block can be a name."""
+    net = head(block="snl", num_convs=2)
+    assert type(net.block).__name__ == "NonLocalBlock"
+
+
+@pytest.mark.parametrize("where", ["norm_cfg", "block"])
+def test_synchronised_norms_reach_the_block(where):
+    block = dict(name="snl", **(dict(norm="SyncBN") if where == "block" else {}))
+    net = head(block=block, norm_cfg=dict(type="SyncBN" if where == "norm_cfg" else "BN"))
+    norms = [m for m in net.block.modules() if "BatchNorm" in type(m).__name__]
+    assert norms and all(isinstance(m, torch.nn.SyncBatchNorm) for m in norms)
+    assert {type(m) for m in head(block="snl").block.modules()}.isdisjoint({torch.nn.SyncBatchNorm})

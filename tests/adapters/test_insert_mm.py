@@ -134,9 +134,35 @@ def test_host_in_the_default_scope():
     assert len(inserted(net)) == 1 and type(net).__name__ == "ResNetV1c"
 
 
+def test_on_an_output_of_a_backbone_and_of_a_neck():
+    plain = SEG_MODELS.build(dict(type="ResNet", depth=18, **SMALL))
+    net = with_blocks([dict(stage="", output=2, block="snl")])
+    plain.load_state_dict(net.state_dict(), strict=False)
+    (block,) = inserted(net)
+    randomize_(block)
+    x = image()
+    ours, theirs = run(net, x, False), run(plain, x, False)
+    assert all(torch.equal(ours[k], theirs[k]) for k in (0, 1, 3))
+    assert torch.equal(ours[2], block(theirs[2])) and type(ours) is type(theirs)
+    pytest.importorskip("mmdet.models.necks")
+    fpn = dict(type="WithBlocks", host="mmdet.FPN", in_channels=[8, 16], out_channels=4, num_outs=2)
+    entry = dict(stage="", output=1, block=dict(name="snl", in_channels=4))
+    neck = MODELS.build(dict(**fpn, insert=[entry]))
+    assert len(neck([torch.randn(2, 8, 8, 8), torch.randn(2, 16, 4, 4)])) == 2
+    unread = dict(stage="", output=1, block="snl")
+    refuses(
+        ValueError,
+        lambda: MODELS.build(dict(**fpn, insert=[unread])),
+        "insert[0]",
+        "in_channels",
+    )
+
+
 def test_refusals():
     wrong = dict(stage="layer7", block="snl")
     refuses(ValueError, lambda: with_blocks([wrong]), "layer7", "'layer3'")
-    refuses(TypeError, lambda: with_blocks([dict(stage="layer3", blok="snl")]), "'block'")
+    wrong = dict(stage="layer3", blok="snl")
+    refuses(TypeError, lambda: with_blocks([wrong]), "insert[0]", "'block'")
+    refuses(TypeError, lambda: with_blocks(wrong), "insert=[dict(...)]")
     with pytest.raises((LookupError, KeyError), match="snl"):
         with_blocks([dict(stage="layer3", block="snll")])

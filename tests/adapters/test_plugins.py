@@ -16,11 +16,14 @@ from nonlocal_zoo.testing import randomize_, refuses
 pytest.importorskip("mmengine")
 mm = pytest.importorskip("nonlocal_zoo.adapters.mm")
 pytest.importorskip("mmseg")
-from mmengine.registry import MODELS  # noqa: E402
+from mmengine.analysis import FlopAnalyzer  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS  # noqa: E402
 from mmseg.models.backbones import resnet as mmseg_resnet  # noqa: E402
 from mmseg.registry import MODELS as SEG_MODELS  # noqa: E402
 
-from nonlocal_zoo.adapters.mm import chain  # noqa: E402
+from nonlocal_zoo.adapters.mm import chain, plugins  # noqa: E402
+from nonlocal_zoo.blocks.cost import block_cost  # noqa: E402
 
 pytestmark = pytest.mark.mm
 HOSTS = ["mmseg.ResNet", "mmdet.ResNet"]
@@ -160,3 +163,117 @@ def test_basic_blocks_refuse_plugins(host):
     """The host's own refusal, which is loud; insertion is the way there."""
     with pytest.raises(AssertionError):
         build(host, [entry("SNLBlock")], depth=18)
+
+
+def test_norms_that_somebody_froze_stay_frozen():
+    block = build_plugin("SNLBlock").train()
+    norms = [m for m in block.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    for norm in norms:
+        norm.eval().requires_grad_(False)
+    block(torch.randn(2, 16, 6, 5))
+    assert norms and not any(norm.num_batches_tracked for norm in norms)
+    for norm in norms:
+        norm.requires_grad_(True)
+    block(torch.randn(2, 16, 6, 5))
+    assert all(norm.num_batches_tracked == 1 for norm in norms)
+
+
+def build_plugin(type, **settings):
+    return MODELS.build(dict(type=type, in_channels=16, **settings))
+
+
+def test_classes_can_be_imported_by_pure_python_configs(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text(
+        "from nonlocal_zoo.adapters.mm.plugins import SNLBlock\n"
+        "plugin = dict(type=SNLBlock, in_channels=16)\n"
+    )
+    block = MODELS.build(Config.fromfile(path, lazy_import=True).plugin)
+    assert isinstance(block, NonLocalBlock) and block.in_channels == 16
+    for plugin in ROWS:
+        made = getattr(plugins, plugin)
+        assert made is MODELS.get(plugin) and made.__module__ == plugins.__name__
+
+
+@pytest.mark.parametrize(
+    ("norm", "kind"),
+    [
+        ("BN", torch.nn.BatchNorm1d),
+        (dict(type="BN"), torch.nn.BatchNorm1d),
+        ("SyncBN", torch.nn.SyncBatchNorm),
+        (dict(type="SyncBN", eps=1e-3), torch.nn.SyncBatchNorm),
+        (dict(type="GN", num_groups=2), torch.nn.GroupNorm),
+        ("LN", torch.nn.LayerNorm),
+        ("layer", torch.nn.LayerNorm),
+    ],
+)
+@pytest.mark.parametrize("route", ["plugin", "insert"])
+def test_norms_by_the_names_of_mm(norm, kind, route):
+    if route == "plugin":
+        block = build_plugin("NLBlock", norm=norm)
+    else:
+        entry = dict(stage="layer3", block=dict(name="nl", norm=norm))
+        net = build("mmseg.ResNet", None, host="mmseg.ResNet", type="WithBlocks", insert=[entry])
+        (block,) = found(net).values()
+    made = block.units[0].norm
+    assert isinstance(made, kind)
+    if isinstance(norm, dict) and "eps" in norm:
+        assert made.eps == 1e-3
+    if kind is torch.nn.GroupNorm:
+        assert made.num_groups == 2
+
+
+@pytest.mark.parametrize("name", ["nl", "mixture"])
+def test_get_flops_counts_attention(name):
+    block = build_block(name, 64).eval()
+    true = block_cost(block, (1, 64, 12, 16)).multiply_adds
+    counted = FlopAnalyzer(block, (torch.randn(1, 64, 12, 16),))
+    counted.unsupported_ops_warnings(False)
+    assert abs(counted.total() - true) < 0.02 * true
+
+
+def groups_of(net, paramwise):
+    """The optimizer's group of each parameter."""
+    made = OPTIM_WRAPPER_CONSTRUCTORS.build(
+        dict(
+            type="DefaultOptimWrapperConstructor",
+            optim_wrapper_cfg=dict(
+                type="OptimWrapper", optimizer=dict(type="SGD", lr=1.0, weight_decay=0.2)
+            ),
+            paramwise_cfg=paramwise,
+        )
+    )(net)
+    return {id(p): group for group in made.optimizer.param_groups for p in group["params"]}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("route", ["plugins", "insert"])
+def test_paramwise_options_of_the_host_hold_for_blocks(host, route):
+    """Rates by path, and by kind of layer: norms and biases without decay."""
+    if route == "plugins":
+        net = build(host, [entry("SNLBlock")])
+    else:
+        inserted = [dict(stage="layer3", block="snl")]
+        net = build(host, None, host=host, type="WithBlocks", insert=inserted)
+    options = dict(
+        custom_keys=dict(layer3=dict(lr_mult=0.1)), norm_decay_mult=0, bias_decay_mult=0.5
+    )
+    groups = groups_of(net, options)
+    blocks = found(net)
+    assert blocks
+    for block in blocks.values():
+        for module in block.modules():
+            for _, parameter in module.named_parameters(recurse=False):
+                assert groups[id(parameter)]["lr"] == 0.1
+    # A rule by path is the last word on a parameter; without it the kind of layer has it.
+    del options["custom_keys"]
+    groups = groups_of(net, options)
+    seen = set()
+    for block in blocks.values():
+        for module in block.modules():
+            norm = isinstance(module, torch.nn.BatchNorm1d)
+            for name, parameter in module.named_parameters(recurse=False):
+                decay = 0 if norm else 0.1 if name == "bias" else 0.2
+                assert groups[id(parameter)]["weight_decay"] == decay, name
+                seen.add(decay)
+    assert {0, 0.2} <= seen

@@ -19,7 +19,7 @@ from .ops import install
 
 install()  # before the first import of mmseg or mmdet
 
-from . import backbone, plugins  # noqa: E402, F401
+from . import backbone, flops, plugins  # noqa: E402, F401
 
 try:
     import mmseg  # noqa: F401

@@ -9,6 +9,7 @@ from mmengine.registry import MODELS
 from ...blocks import NonLocalBlock, build_block
 from ...registry import BLOCKS
 from .mode import with_norms_of_its_own
+from .norms import synchronised, with_own_norm
 
 
 class BlockPlugin:
@@ -26,7 +27,9 @@ class BlockPlugin:
 
     def __new__(cls, in_channels: int, **overrides: Any) -> NonLocalBlock:
         name = overrides.pop("name", None) if cls.block_name is None else cls.block_name
-        return with_norms_of_its_own(build_block(name, in_channels, **overrides))
+        block = build_block(name, in_channels, **with_own_norm(overrides))
+        synchronised(block, overrides)  # in place
+        return with_norms_of_its_own(block)
 
 
 def register_plugins() -> None:
@@ -34,7 +37,9 @@ def register_plugins() -> None:
     rows = [(row.plugin, name) for name in BLOCKS.names() for row in [BLOCKS.get(name)]]
     for plugin, name in [("NonLocalBlock", None), *rows]:
         body = {"block_name": name, "_abbr_": f"{name or 'nonlocal'}_block", "__doc__": plugin}
-        MODELS.register_module(name=plugin, module=type(plugin, (BlockPlugin,), body))
+        made = type(plugin, (BlockPlugin,), {**body, "__module__": __name__})
+        MODELS.register_module(name=plugin, module=made)
+        globals()[plugin] = made  # for configs that import classes: type=SNLBlock
 
 
 register_plugins()
