@@ -48,6 +48,9 @@ class AtomicCheckpointHook(CheckpointHook):
         self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
         # What a kill kept from being removed; the last checkpoint says what that was.
         self._remove(runner.message_hub.runtime_info.get(OUTDATED, ()))
+        # And what it cut short; nobody else writes here, see ``lock``.
+        self._remove(atomic.unfinished(self.out_dir, "*.pth"))
+        self._remove(atomic.unfinished(runner.work_dir, "last_checkpoint"))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
         """Counts it, for messages: see ``standing.iteration``."""
@@ -88,9 +91,9 @@ class AtomicCheckpointHook(CheckpointHook):
         self._remove(outdated)
 
     @master_only
-    def _remove(self, names: Iterable[str]) -> None:
+    def _remove(self, names: Iterable[str | os.PathLike]) -> None:
         for name in names:
-            path = os.path.join(self.out_dir, name)
+            path = os.path.join(self.out_dir, name)  # an absolute one stays as it is
             if os.path.exists(path):
                 self.file_backend.remove(path)
 

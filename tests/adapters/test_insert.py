@@ -119,6 +119,24 @@ def test_pretrained_weights_load(stage, position):
     assert all(torch.equal(net.state_dict()[key], value) for key, value in pretrained.items())
 
 
+class Scaled(Residual):
+    """A residual block with more arguments, as hosts with a time or a mask have."""
+
+    def forward(self, x, scale, shift=0.0):
+        return scale * super().forward(x) + shift
+
+
+@pytest.mark.parametrize("position", ["end", "before_last", 0])
+def test_further_arguments_arrive(position):
+    net, x = nn.Module(), torch.randn(2, 8, 6, 7)
+    net.stage = nn.ModuleList([Scaled(8, 8)])
+    plain = copy.deepcopy(randomize_(net, 0.2).eval()).stage[0]
+    block = randomize_(insert_block(net, "stage", "snl", position)).eval()
+    first, last = (lambda x: x, block) if position == "end" else (block, lambda x: x)
+    assert_near(net.stage[0](x, 3.0, 0.5), last(plain(first(x), 3.0, 0.5)), 1e-6)
+    assert_near(net.stage[0](x, 3.0, shift=0.5), last(plain(first(x), 3.0, 0.5)), 1e-6)
+
+
 def test_as_many_as_declared():
     declared = [
         dict(stage="layer1", block="nl"),

@@ -56,6 +56,15 @@ def test_what_cannot_match_says_why_and_stays(base):
     assert matched["none"].note == matched["identity"].note == ""
 
 
+def test_what_is_off_by_a_quarter_does_not_match(base):
+    """nl adds 43, 78, ... parameters here; of 59 the nearest is 27 % off."""
+    rows = parse_all(["nl_gaussian,inner_channels=3", "nl"])
+    matched = by_label(match(base, price(base, rows), "params", rows[2]))
+    assert matched["nl_gaussian,inner_channels=3"].added.parameters == 59
+    note = "params not matched: the nearest, inner_channels=1, adds 43 and not 59"
+    assert matched["nl"].note == note and matched["nl"].row == rows[3]
+
+
 def test_groups_are_kept_whole(base):
     rows = parse_all(["nl,inner_channels=100", "affinity={type: latent, dim: 6, groups: 2}"])
     entry = match(base, price(base, rows), "params", rows[2])[-1]

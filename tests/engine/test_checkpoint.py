@@ -11,6 +11,7 @@ import pytest
 import tiny_run
 import torch
 from mmengine.fileio import LocalBackend
+from mmengine.hooks import Hook
 from mmengine.runner import find_latest_checkpoint
 
 from nonlocal_zoo.engine import AtomicBackend
@@ -142,6 +143,33 @@ def test_the_last_checkpoint_is_found_where_its_folder_was_moved(tmp_path):
     (tmp_path / "last_checkpoint").write_text("/gone/iter_4.pth")
     (tmp_path / "iter_4.pth").touch()
     assert latest_checkpoint(tmp_path) == str(tmp_path / "iter_4.pth")
+
+
+def test_what_a_kill_leaves_goes_at_the_next_start(config, tmp_path):
+    """Of a removal that was due, and of files whose names never come again."""
+
+    def killed():
+        die_at_change(9)  # the removal of iter_4 after iter_8
+        without = dict(val_cfg=None, val_dataloader=None, val_evaluator=None)
+        tiny_run.runner(config, tmp_path, **without).train()
+
+    assert in_a_fork(killed) == -signal.SIGKILL
+    for name in ("best_mIoU_iter_7.pth.tmp", "iter_5.pth.tmp", "last_checkpoint.tmp"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / "notes.tmp").write_text("of the user")
+    left = lambda: {p.name for p in tmp_path.iterdir() if p.suffix in (".pth", ".tmp")}  # noqa: E731
+    assert {"iter_4.pth", "iter_8.pth", "iter_5.pth.tmp"} < left()
+
+    class Look(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            assert left() == {"iter_8.pth", "notes.tmp"}
+            raise StopAsyncIteration
+
+    last = latest_checkpoint(tmp_path)
+    runner = tiny_run.runner(config, tmp_path, load_from=last, resume=True)
+    runner.register_hook(Look())
+    with pytest.raises(StopAsyncIteration):
+        runner.train()
 
 
 def test_wrong_arguments_are_refused_before_the_first_iteration(config, tmp_path):

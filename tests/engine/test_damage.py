@@ -55,6 +55,20 @@ def test_a_sealed_file_opens_as_before(tmp_path):
         seal(seal(content(3)))
 
 
+def test_each_bit_of_the_seal_counts(tmp_path):
+    """The end of the zip file, the length of its comment, the comment: seldom hit by chance."""
+    whole, path = seal(content(3)), tmp_path / "iter_3.pth"
+    for place in range(len(whole) - 22 - 71, len(whole)):
+        for bit in range(8):
+            wrong = bytearray(whole)
+            wrong[place] ^= 1 << bit
+            path.write_bytes(wrong)
+            assert damage(path), (place - len(whole), bit)
+    for more in (whole + b"\0", whole + whole[-71:], whole[:-1], whole[: -71 - 2] + whole[-71:]):
+        path.write_bytes(more)
+        assert damage(path)
+
+
 def test_none_of_many_damaged_files_is_loaded(tmp_path, capsys):
     """Each is refused by name, and a resumption takes the one before."""
     draw, whole = random.Random(0), seal(content(8))
