@@ -1,5 +1,10 @@
 """The tasks of capabilities: labels by an independent rule, chance, what carries information."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 
 import pytest
@@ -176,6 +181,33 @@ def test_a_cell_is_solved_and_again_the_same():
     first, second = (run("counting", "nl", 1) for _ in range(2))
     assert first.solved and first.iterations < 600 and first.accuracy >= 0.85
     assert (first.iterations, first.accuracy) == (second.iterations, second.accuracy)
+
+
+def test_workers_end_with_their_parent(tmp_path):
+    """Killed, it cannot tell them; they would go on with what waits in their queue."""
+    code = f"""
+from pathlib import Path
+from nonlocal_zoo.experiments.capabilities import measure
+import multiprocessing
+if __name__ == "__main__":
+    cells = measure.cells(50, ["majority"], ["none"])
+    for _ in measure.measure(Path({str(tmp_path / "cells.csv")!r}), cells, 1):
+        print(multiprocessing.active_children()[0].pid, flush=True)
+"""
+    (tmp_path / "run.py").write_text(code)
+    parent = subprocess.Popen([sys.executable, tmp_path / "run.py"], stdout=subprocess.PIPE)
+    child = int(parent.stdout.readline())
+    os.kill(child, 0)  # it is there
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    raise AssertionError("the worker outlived its parent")
 
 
 def test_batch_norms_are_scored_with_the_weights_as_they_are():
