@@ -15,33 +15,40 @@ from .errors import ConfigError
 
 # Who checks what a config says. An error from elsewhere may be a fault in somebody's code, of
 # which the traceback says where.
-CHECKERS = tuple(str(Path(p.__file__).parent) for p in (nonlocal_zoo, mmengine.registry))
+OURS, MMENGINE = (str(Path(p.__file__).parent) for p in (nonlocal_zoo, mmengine.registry))
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
     """Inside it a wrong name, key or value of a block, or a wrong type, is a ConfigError.
 
-    mmengine wraps an error once for each level of the config; the innermost is the one to read.
+    mmengine wraps an error once for each level of the config; ours, if one is among them, says
+    what is wrong.
     """
     try:
         yield
     except ConfigError:
         raise
     except (TypeError, ValueError, LookupError) as error:
-        first = _first(error)
-        if not traceback.extract_tb(first.__traceback__)[-1].filename.startswith(CHECKERS):
+        chain = list(_chain(error))
+        ours = [e for e in chain if _raised_in(e, OURS)]
+        told = ours[0] if ours else chain[-1]
+        if not ours and not _raised_in(told, MMENGINE):
             raise
-        lines = str(first.args[0] if first.args else first).splitlines()
-        raise ConfigError(lines[0] + _hint(lines[0])) from error
+        line = (str(told.args[0] if told.args else "").splitlines() or [repr(told)])[0]
+        raise ConfigError(line + _hint(line)) from error
 
 
-def _first(error: BaseException) -> BaseException:
-    while (earlier := error.__cause__ or error.__context__) is not None and isinstance(
-        earlier, (TypeError, ValueError, LookupError)
-    ):
-        error = earlier
-    return error
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _raised_in(error: BaseException, folder: str) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.startswith(folder)
 
 
 def _hint(line: str) -> str:

@@ -168,7 +168,9 @@ def mm(type: str, **settings: Any) -> Callable[[], nn.Module]:
         package = type.partition(".")[0]
         importlib.import_module(f"{package}.models.backbones")
         registry = importlib.import_module(f"{package}.registry").MODELS
-        return registry.build(dict(type=type, **settings))
+        scope = importlib.import_module("mmengine.registry").DefaultScope
+        with scope.overwrite_default_scope(package):
+            return registry.build(dict(type=type, **settings))
 
     return make
 
@@ -191,7 +193,6 @@ def hrnet() -> nn.Module:
 SMP = "segmentation_models_pytorch"
 PICTURE = (2, 3, 224, 224)
 SWIN = dict(embed_dim=16, depths=(1, 1, 1, 1), num_heads=(1, 2, 2, 4))
-LAST = dict(layout="channels_last")  # its weights are as long as both axes
 MM_SWIN = dict(embed_dims=16, depths=(1, 1, 1, 1), num_heads=(1, 2, 2, 4))
 MM_VIT = dict(img_size=64, embed_dims=32, num_layers=2, num_heads=2, out_indices=1)
 HOSTS = [
@@ -222,15 +223,6 @@ HOSTS = [
         dict(grid=(14, 14), class_tokens=1),
         PICTURE,
     ),
-    Host(
-        "timm",
-        "DeiT, distilled",
-        timm("deit_tiny_distilled_patch16_224", depth=2),
-        "blocks.0",
-        dict(class_tokens=2),
-        PICTURE,
-    ),
-    Host("timm", "Mixer-S/32", timm("mixer_s32_224"), "blocks.0", LAST, PICTURE),
     Host("timm", "Twins-SVT", timm("twins_svt_small"), "blocks.2", {}, PICTURE),
     Host("timm", "CoaT-lite", timm("coat_lite_tiny"), "serial_blocks3", {}, PICTURE),
     Host("torchvision", "ResNet-18", vision("resnet18"), "layer3"),
@@ -274,7 +266,6 @@ HOSTS = [
     ), "stages.3"),
     Host("mmseg", "CGNet", mm("mmseg.CGNet", num_channels=(8, 16, 32), num_blocks=(2, 2)),
          "level2"),
-    Host("mmseg", "U-Net", mm("mmseg.UNet", base_channels=4), "decoder.1"),
     Host("mmdet", "CSPDarknet", mm("mmdet.CSPDarknet", deepen_factor=0.33, widen_factor=0.125),
          "stage3"),
     Host("mmdet", "Res2Net-50", mm("mmdet.Res2Net", depth=50, base_channels=16), "layer3"),

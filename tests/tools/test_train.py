@@ -109,6 +109,24 @@ def test_wrong_input_ends_with_one_line(config, tmp_path, monkeypatch, capsys, a
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("name", "SNLBlock", "Did you mean 'snl'"),
+        ("reduction", "0", "reduction=0"),
+        ("stage", "2", "'stages'"),
+    ],
+)
+def test_faults_of_a_block_are_one_line(config, tmp_path, capsys, key, value, message):
+    option = f"model.decode_head.block.{key}={value}"
+    with pytest.raises(SystemExit) as error:
+        launch.train([str(config), "--work-dir", str(tmp_path), "--cfg-options", option])
+    assert error.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("train") or "error: " in last
+    assert message in last
+
+
 def test_resuming_what_holds_objects_is_refused(config, tmp_path, capsys):
     torch.save({"meta": {"odd": Path("x")}}, tmp_path / "odd.pth")
     with pytest.raises(SystemExit):
