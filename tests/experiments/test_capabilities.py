@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ from nonlocal_zoo.experiments.capabilities.cell import run, settle
 from nonlocal_zoo.experiments.capabilities.network import NodeNetwork
 from nonlocal_zoo.experiments.capabilities.tasks import TASKS
 from nonlocal_zoo.experiments.capabilities.tasks.base import UNLABELLED, Prediction
+
+RESULTS = Path(__file__).parents[2] / "docs/results/capabilities"
 
 
 def nodes(task, seed=0, batch=16):
@@ -181,6 +184,24 @@ def test_a_cell_is_solved_and_again_the_same():
     first, second = (run("counting", "nl", 1) for _ in range(2))
     assert first.solved and first.iterations < 600 and first.accuracy >= 0.85
     assert (first.iterations, first.accuracy) == (second.iterations, second.accuracy)
+
+
+def test_the_tables_of_the_docs_are_those_of_their_cells():
+    """And what README.md says of them."""
+    report = pytest.importorskip("nonlocal_zoo.experiments.capabilities.report")
+    outcomes = measure.read(RESULTS / "cells.csv")
+    assert (RESULTS / "tables.md").read_text() == report.tables(outcomes)
+    found = report.squares(outcomes)
+    readme = (RESULTS.parents[2] / "README.md").read_text()
+    for task, words in (
+        ("recall", "of 36 blocks find a node by"),
+        ("mirror, positions", "find the"),
+    ):
+        always = sum(s.solved == s.seeds for (_, name), s in found.items() if name == task)
+        assert f"{always} {words}" in " ".join(readme.split())
+    said = [square for square in found.values() if square.predicted is not None]
+    wrong = sum(square.wrong for square in said)
+    assert f"{wrong} of {len(said)} predictions were wrong" in readme
 
 
 def test_workers_end_with_their_parent(tmp_path):
