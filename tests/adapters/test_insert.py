@@ -131,7 +131,8 @@ def test_further_arguments_arrive(position):
     net, x = nn.Module(), torch.randn(2, 8, 6, 7)
     net.stage = nn.ModuleList([Scaled(8, 8)])
     plain = copy.deepcopy(randomize_(net, 0.2).eval()).stage[0]
-    block = randomize_(insert_block(net, "stage", "snl", position)).eval()
+    snl = dict(name="snl", in_channels=8)  # the network itself does not run
+    block = randomize_(insert_block(net, "stage", snl, position)).eval()
     first, last = (lambda x: x, block) if position == "end" else (block, lambda x: x)
     assert_near(net.stage[0](x, 3.0, 0.5), last(plain(first(x), 3.0, 0.5)), 1e-6)
     assert_near(net.stage[0](x, 3.0, shift=0.5), last(plain(first(x), 3.0, 0.5)), 1e-6)

@@ -72,7 +72,7 @@ def test_a_long_block_has_a_short_folder():
     text = "affinity={type: mixture, kernels: [" + ", ".join(["relu_dot"] * 8 + ["gaussian"] * 8)
     rows = [parse(f"{text}]}},stages={stages}") for stages in (1, 2)]
     folders = [row.folder for row in rows]
-    assert folders[0] != folders[1] and all(len(folder) < 60 for folder in folders)
+    assert folders[0] != folders[1] and all(len(folder) <= 200 for folder in folders)
     assert folders[0] == parse(rows[0].label).folder
     assert parse("nl").folder == "nl"
 

@@ -42,9 +42,10 @@ def test_every_python_of_setup_cfg_has_a_row():
     pythons = re.findall(r"Python :: (3\.\d+)", text)
     rows = {row.python for row in matrix.ROWS.values()}
     assert rows == set(pythons) and f"python_requires = >={pythons[0]}\n" in text
-    assert f'target-version = "py{pythons[0].replace(".", "")}"' in (
-        ROOT / "pyproject.toml"
-    ).read_text()
+    assert (
+        f'target-version = "py{pythons[0].replace(".", "")}"'
+        in (ROOT / "pyproject.toml").read_text()
+    )
 
 
 def test_a_row_without_its_python_is_said_and_none_is_failed(monkeypatch, capsys):
@@ -80,7 +81,8 @@ def test_the_lowest_versions_are_pins():
     lines = matrix.lowest().splitlines()
     assert "torch==2.6" in lines and "scipy==1.11.4" in lines
     assert not [line for line in lines if line.startswith(("pytest", "hypothesis"))]
-    assert "torch==" not in matrix.newest_torch() and "torch==" in matrix.tested()
+    for text, there in ((matrix.newest_torch(), False), (matrix.tested(), True)):
+        assert any(line.startswith("torch==") for line in text.splitlines()) == there
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path):

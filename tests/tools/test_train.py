@@ -118,9 +118,14 @@ def test_wrong_input_ends_with_one_line(config, tmp_path, monkeypatch, capsys, a
     ],
 )
 def test_faults_of_a_block_are_one_line(config, tmp_path, capsys, key, value, message):
+    with_block = tmp_path / "with_block.py"
+    with_block.write_text(
+        f"_base_ = ['{config}']\n"
+        "model = dict(decode_head=dict(type='NonLocalHead', num_convs=2, block=dict(name='snl')))\n"
+    )
     option = f"model.decode_head.block.{key}={value}"
     with pytest.raises(SystemExit) as error:
-        launch.train([str(config), "--work-dir", str(tmp_path), "--cfg-options", option])
+        launch.train([str(with_block), "--work-dir", str(tmp_path), "--cfg-options", option])
     assert error.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("train") or "error: " in last
