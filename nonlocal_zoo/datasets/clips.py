@@ -8,11 +8,10 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .scene import CLASSES, COLOURS, SPLITS
+from .scene import CLASSES, COLOURS, SPLITS, check_drawing, check_set, stripes, texture
 
 FRAMES, SIDE = 8, 32
 GAP = 4  # frames at least, from a cue to the question
-PERIOD = 6  # pixels, of the stripes
 
 
 @DATASETS.register_module()
@@ -37,12 +36,7 @@ class EarlierFrameDataset(Dataset):
     """
 
     def __init__(self, split: str, size: int, cues: int = 1, seed: int = 0) -> None:
-        if size <= 0 or size % len(CLASSES):
-            raise ValueError(
-                f"EarlierFrameDataset: size={size}, allowed are multiples of {len(CLASSES)}"
-            )
-        if seed < 0:
-            raise ValueError(f"EarlierFrameDataset: seed={seed}, allowed are 0, 1, 2, ...")
+        check_set("EarlierFrameDataset", size, seed)
         draw_clip(seed, split, 0, cues)  # bad split or cues: an error now, not in a worker
         self.split, self.size, self.cues, self.seed = split, size, cues, seed
         self.metainfo = dict(classes=CLASSES)
@@ -76,35 +70,24 @@ def draw_clip(seed: int, split: str, index: int, cues: int) -> tuple[np.ndarray,
     Raises:
         ValueError: unknown split, negative index, or ``cues`` not in 1..4.
     """
-    if split not in SPLITS:
-        raise ValueError(f"draw_clip: split={split!r}, allowed are {', '.join(SPLITS)}")
-    if index < 0:
-        raise ValueError(f"draw_clip: index={index}, allowed are 0, 1, 2, ...")
-    if cues not in range(1, len(COLOURS) + 1):
-        raise ValueError(f"draw_clip: cues={cues!r}, allowed are 1..{len(COLOURS)}")
+    check_drawing("draw_clip", split, index, cues=cues)
     scene, turn = divmod(index, len(COLOURS))
     rng = np.random.default_rng((seed, SPLITS.index(split), scene, cues))
 
     clip = _background(rng)
     classes = (rng.permutation(len(COLOURS))[:cues] + turn) % len(COLOURS)
-    stripes = rng.permutation(len(_STRIPES))[:cues]
+    kinds = rng.permutation(len(_STRIPES))[:cues]
     frames = rng.permutation(FRAMES - GAP)[:cues]
-    for name, stripe, frame in zip(classes, stripes, frames, strict=True):
+    for name, kind, frame in zip(classes, kinds, frames, strict=True):
         square = _place(rng, np.maximum)
-        clip[frame][square] = (COLOURS[name] * _texture(rng, stripe)[..., None])[square]
+        clip[frame][square] = (COLOURS[name] * texture(rng, _STRIPES[kind])[..., None])[square]
     disc = _place(rng, np.hypot)
-    clip[-1][disc] = (rng.uniform(110, 190) * _texture(rng, stripes[0]))[disc, None]
+    clip[-1][disc] = (rng.uniform(110, 190) * texture(rng, _STRIPES[kinds[0]]))[disc, None]
     clip += rng.normal(0, 12, clip.shape)
     return clip.clip(0, 255).astype(np.uint8), int(classes[0])
 
 
-_Y, _X = np.mgrid[:SIDE, :SIDE]
-_STRIPES = (_X, _Y, _X + _Y, _X - _Y)  # they run along the level lines of these
-
-
-def _texture(rng: np.random.Generator, stripe: int) -> np.ndarray:
-    """(32, 32) factors that dim a colour into stripes with random phase."""
-    return np.where((_STRIPES[stripe] + rng.integers(PERIOD)) % PERIOD < PERIOD // 2, 1.0, 0.45)
+_X, _Y, *_ = _STRIPES = stripes(SIDE, SIDE)
 
 
 def _background(rng: np.random.Generator) -> np.ndarray:

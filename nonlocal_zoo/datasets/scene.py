@@ -8,6 +8,7 @@ CLASSES = ("red", "green", "blue", "yellow")
 GAP = 68  # pixels at least, from any pixel of a region to the nearest one of a cue
 IGNORE = 255
 SPLITS = ("train", "val")
+PERIOD = 6  # pixels, of the stripes
 _BAND = (WIDTH - GAP) // 2  # cues keep to one outer band of columns, regions to the other
 
 
@@ -32,12 +33,7 @@ def draw_scene(seed: int, split: str, index: int, pairs: int) -> tuple[np.ndarra
     Raises:
         ValueError: unknown split, negative index, or ``pairs`` not in 1..4.
     """
-    if split not in SPLITS:
-        raise ValueError(f"draw_scene: split={split!r}, allowed are {', '.join(SPLITS)}")
-    if index < 0:
-        raise ValueError(f"draw_scene: index={index}, allowed are 0, 1, 2, ...")
-    if pairs not in range(1, len(COLOURS) + 1):
-        raise ValueError(f"draw_scene: pairs={pairs!r}, allowed are 1..{len(COLOURS)}")
+    check_drawing("draw_scene", split, index, pairs=pairs)
     scene, turn = divmod(index, len(COLOURS))
     rng = np.random.default_rng((seed, SPLITS.index(split), scene, pairs))
 
@@ -52,21 +48,45 @@ def draw_scene(seed: int, split: str, index: int, pairs: int) -> tuple[np.ndarra
         classes, patterns, cue_rows, region_rows, strict=True
     ):
         inside = _place(rng, cue_row, pairs, cues_left, square=True)
-        image[inside] = (COLOURS[name] * _texture(rng, pattern)[..., None])[inside]
+        image[inside] = (COLOURS[name] * texture(rng, _PATTERNS[pattern])[..., None])[inside]
         inside = _place(rng, region_row, pairs, not cues_left, square=False)
-        image[inside] = (grey * _texture(rng, pattern))[inside, None]
+        image[inside] = (grey * texture(rng, _PATTERNS[pattern]))[inside, None]
         labels[inside] = name
     image += rng.normal(0, 12, image.shape)
     return image.clip(0, 255).astype(np.uint8), labels
 
 
-_Y, _X = np.mgrid[:HEIGHT, :WIDTH]
-_PATTERNS = (_X, _Y, _X + _Y, _X - _Y)  # stripes run along the level lines of these
+def check_drawing(drawer: str, split: str, index: int, **count: int) -> None:
+    """Raises ValueError for what ``drawer`` does not draw; ``count`` is its number of colours."""
+    if split not in SPLITS:
+        raise ValueError(f"{drawer}: split={split!r}, allowed are {', '.join(SPLITS)}")
+    if index < 0:
+        raise ValueError(f"{drawer}: index={index}, allowed are 0, 1, 2, ...")
+    for name, value in count.items():
+        if value not in range(1, len(COLOURS) + 1):
+            raise ValueError(f"{drawer}: {name}={value!r}, allowed are 1..{len(COLOURS)}")
 
 
-def _texture(rng: np.random.Generator, pattern: int) -> np.ndarray:
-    """(64, 160) factors that dim a colour into stripes of period 6, with random phase."""
-    return np.where((_PATTERNS[pattern] + rng.integers(6)) % 6 < 3, 1.0, 0.45)
+def check_set(label: str, size: int, seed: int) -> None:
+    """Raises ValueError for a size without whole groups of colourings, or a negative seed."""
+    if size <= 0 or size % len(CLASSES):
+        raise ValueError(f"{label}: size={size}, allowed are multiples of {len(CLASSES)}")
+    if seed < 0:
+        raise ValueError(f"{label}: seed={seed}, allowed are 0, 1, 2, ...")
+
+
+def stripes(height: int, width: int) -> tuple[np.ndarray, ...]:
+    """Four kinds: (height, width) numbers, along whose level lines the stripes run."""
+    y, x = np.mgrid[:height, :width]
+    return x, y, x + y, x - y
+
+
+def texture(rng: np.random.Generator, stripe: np.ndarray) -> np.ndarray:
+    """Factors that dim a colour into stripes of period 6, with random phase."""
+    return np.where((stripe + rng.integers(PERIOD)) % PERIOD < PERIOD // 2, 1.0, 0.45)
+
+
+_X, _Y, *_ = _PATTERNS = stripes(HEIGHT, WIDTH)
 
 
 def _background(rng: np.random.Generator) -> np.ndarray:

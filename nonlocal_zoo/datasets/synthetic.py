@@ -10,7 +10,7 @@ from mmengine.fileio import BaseStorageBackend, register_backend
 from mmengine.registry import DATASETS
 from mmseg.datasets import BaseSegDataset
 
-from .scene import CLASSES, COLOURS, draw_scene
+from .scene import CLASSES, COLOURS, check_set, draw_scene
 
 _ADDRESS = re.compile(r"longrange://seed(\d+)-pairs(\d+)/(\w+)/(\d+)(_labels)?\.png")
 
@@ -71,12 +71,7 @@ class LongRangeDataset(BaseSegDataset):
         seed: int = 0,
         pipeline: list[dict | Callable] = (),
     ) -> None:
-        if size <= 0 or size % len(CLASSES):
-            raise ValueError(
-                f"LongRangeDataset: size={size}, allowed are multiples of {len(CLASSES)}"
-            )
-        if seed < 0:
-            raise ValueError(f"LongRangeDataset: seed={seed}, allowed are 0, 1, 2, ...")
+        check_set("LongRangeDataset", size, seed)
         draw_scene(seed, split, 0, pairs)  # bad split or pairs: an error now, not in a worker
         self.split, self.size, self.pairs, self.seed = split, size, pairs, seed
         super().__init__(pipeline=list(pipeline))

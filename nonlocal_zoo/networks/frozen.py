@@ -78,7 +78,6 @@ def read_or_make(folder: Path, picture: Tensor, host: nn.Module) -> Sequence[Ten
             path.unlink(missing_ok=True)
     device = next(host.parameters()).device
     features = [level[0].half().cpu() for level in host(picture[None].to(device))]
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
-        torch.save([level.clone() for level in features], unfinished)
+        torch.save(features, unfinished)
     return features

@@ -3,13 +3,12 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS
-from PIL import Image
+from noise_camvid import write_camvid
 from torch import nn
 
 from nonlocal_zoo import list_blocks
@@ -65,18 +64,7 @@ def test_a_comparison_takes_blocks_at_its_place(path: Path) -> None:
 @pytest.fixture
 def camvid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four pictures of noise a split, where the configs look for CamVid."""
-    random = np.random.default_rng(0)
-    for split in ("train", "val", "test"):
-        for kind, shape, suffix in (
-            ("img_dir", (360, 480, 3), "webp"),
-            ("ann_dir", (360, 480), "png"),
-        ):
-            folder = tmp_path / "camvid" / kind / split
-            folder.mkdir(parents=True)
-            for name in "abcd":
-                values = random.integers(0, 11, shape, np.uint8)
-                Image.fromarray(values).save(folder / f"{name}.{suffix}")
-    monkeypatch.setenv("NLZ_CAMVID", str(tmp_path / "camvid"))
+    monkeypatch.setenv("NLZ_CAMVID", str(write_camvid(tmp_path / "camvid", "abcd")))
 
 
 @pytest.mark.usefixtures("camvid")

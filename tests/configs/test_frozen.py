@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
-from PIL import Image
+from noise_camvid import write_camvid
 
 pytest.importorskip("submitit")
 pytest.importorskip("efficientnet_lite_pytorch")
@@ -20,17 +19,7 @@ CONFIGS = Path(__file__).parents[2] / "configs/frozen"
 @pytest.fixture
 def camvid(tmp_path, monkeypatch):
     """Three pictures of noise a split."""
-    random = np.random.default_rng(0)
-    for split in ("train", "val", "test"):
-        for kind, shape, end in (
-            ("img_dir", (360, 480, 3), "webp"), ("ann_dir", (360, 480), "png")
-        ):  # fmt: skip
-            folder = tmp_path / "camvid" / kind / split
-            folder.mkdir(parents=True)
-            for name in "abc":
-                values = random.integers(0, 11, shape, np.uint8)
-                Image.fromarray(values).save(folder / f"{name}.{end}")
-    monkeypatch.setenv("NLZ_CAMVID", str(tmp_path / "camvid"))
+    monkeypatch.setenv("NLZ_CAMVID", str(write_camvid(tmp_path / "camvid", "abc")))
     monkeypatch.setenv("NLZ_FEATURES", str(tmp_path / "features"))
 
 

@@ -47,13 +47,7 @@ class NonLocalHead(FCNHead):
                 "and the block has arguments of its own: block=dict(name='snl', reduction=2)"
             )
         super().__init__(num_convs=num_convs, **fcn_args)
-        self.block = nn.Identity() if block is None else self._build(block)
-
-    def _build(self, block: dict | str) -> nn.Module:
-        settings = {"name": block} if isinstance(block, str) else block
-        built = build_block(in_channels=self.channels, **with_own_norm(settings))
-        heads = {"norm": self.norm_cfg}
-        return synchronised(synchronised(built, settings), heads)
+        self.block = block_of_head(self, block)
 
     def _forward_feature(self, inputs: list[Tensor]) -> Tensor:
         x = self._transform_inputs(inputs)
@@ -61,3 +55,15 @@ class NonLocalHead(FCNHead):
         if self.concat_input:
             features = self.conv_cat(torch.cat([x, features], dim=1))
         return features
+
+
+def block_of_head(head: BaseDecodeHead, block: dict | str | None) -> nn.Module:
+    """The block of a decode head, as wide as it; None is the identity.
+
+    Its batch norms are synchronised where its own config or the head's ``norm_cfg`` says SyncBN.
+    """
+    if block is None:
+        return nn.Identity()
+    settings = {"name": block} if isinstance(block, str) else block
+    built = build_block(in_channels=head.channels, **with_own_norm(settings))
+    return synchronised(synchronised(built, settings), {"norm": head.norm_cfg})

@@ -11,7 +11,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
-from ...blocks import build_block
+from .head import block_of_head
 
 
 @MODELS.register_module()
@@ -25,8 +25,8 @@ class PyramidNonLocalHead(BaseDecodeHead):
     Args:
         in_channels: of the levels, from fine to coarse; two at least.
         channels: C of the block.
-        block: arguments of ``build_block`` without in_channels, dict(name="snl", ...); None for
-            the same head without a block.
+        block: as in NonLocalHead: a name, arguments of ``build_block`` without in_channels, or
+            None for the same head without a block.
         head_args: of mmseg's BaseDecodeHead, which checks them.
 
     Raises:
@@ -34,7 +34,11 @@ class PyramidNonLocalHead(BaseDecodeHead):
     """
 
     def __init__(
-        self, in_channels: Sequence[int], channels: int, block: dict | None = None, **head_args: Any
+        self,
+        in_channels: Sequence[int],
+        channels: int,
+        block: dict | str | None = None,
+        **head_args: Any,
     ) -> None:
         if isinstance(in_channels, int) or len(in_channels) < 2:
             raise ValueError(f"in_channels={in_channels!r}; allowed: those of two levels or more")
@@ -49,7 +53,7 @@ class PyramidNonLocalHead(BaseDecodeHead):
         self.laterals = nn.ModuleList(
             ConvModule(width, channels, 1, act_cfg=None, **norm) for width in self.in_channels
         )
-        self.block = nn.Identity() if block is None else build_block(in_channels=channels, **block)
+        self.block = block_of_head(self, block)
         self.mix = ConvModule(channels, channels, 3, padding=1, act_cfg=self.act_cfg, **norm)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:

@@ -48,6 +48,7 @@ def run(task_name: str, block: str, seed: int, iterations: int = ITERATIONS) -> 
     fixed = torch.Generator().manual_seed(HELD_OUT + 1)
     settling = [task.draw(fixed, batch_of(task))[0] for _ in range(SETTLING)]
     scores: list[float] = []
+    solved = False
     for iteration in range(1, iterations + 1):
         features, labels = task.draw(generator, batch_of(task))
         loss = nn.functional.cross_entropy(network(features), labels, ignore_index=UNLABELLED)
@@ -58,9 +59,9 @@ def run(task_name: str, block: str, seed: int, iterations: int = ITERATIONS) -> 
         if iteration % EVERY == 0 or iteration == iterations:
             settle(network, settling)
             scores.append(accuracy(network, *held_out, batch_of(task)))
-            if min(scores[-2:]) >= task.threshold and len(scores) > 1:
+            solved = len(scores) > 1 and min(scores[-2:]) >= task.threshold
+            if solved:
                 break
-    solved = len(scores) > 1 and min(scores[-2:]) >= task.threshold
     seconds = perf_counter() - start
     return Outcome(
         task_name, block, seed, solved, iteration, round(scores[-1], 4), round(seconds, 2)

@@ -1,4 +1,4 @@
-"""All cells, two at a time, each written down when it is done."""
+"""All cells, some at a time, each written down when it is done."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import cv2
@@ -40,15 +41,17 @@ class Task(base.PictureTask):
             image = cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_NEAREST)
         with watching(model) as seen:
             answer = self.answer(model, sample)
-        best, truth = int(answer["scores"].argmax()), answer["label"]
-        names = dataset.metainfo["classes"]
-        return base.Look(
-            image,
-            plate(names[truth], WHITE, image.shape),
-            plate(names[best], GREEN if best == truth else RED, image.shape),
-            first_row(seen, image, MIDDLE),
-            MIDDLE,
-        )
+        shown = plates(answer, dataset.metainfo["classes"], image.shape)
+        return base.Look(image, *shown, first_row(seen, image, MIDDLE), MIDDLE)
+
+
+def plates(
+    answer: dict, names: Sequence[str], shape: tuple[int, int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The names of the true class and of the likeliest one, green where they are one."""
+    best, truth = int(answer["scores"].argmax()), answer["label"]
+    colour = GREEN if best == truth else RED
+    return plate(names[truth], WHITE, shape), plate(names[best], colour, shape)
 
 
 def plate(text: str, colour: tuple[int, int, int], shape: tuple[int, int, int]) -> np.ndarray:

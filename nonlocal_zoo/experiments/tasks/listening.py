@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import cv2
@@ -43,8 +43,13 @@ def affinity_row(block: NonLocalBlock, x: Tensor, query: np.ndarray) -> np.ndarr
         query: (2,), row and column in [0, 1).
     """
     height, width = x.shape[2:]
-    node = int(query[0] * height) * width + int(query[1] * width)
-    rows = [affinity_maps(operator, [node], (height, width))[0] for operator in block.operators(x)]
+    return mean_row(block, x, int(query[0] * height) * width + int(query[1] * width), x.shape[2:])
+
+
+@torch.no_grad()
+def mean_row(block: NonLocalBlock, x: Tensor, node: int, grid: Sequence[int]) -> np.ndarray | None:
+    """``affinity_row`` of a node of any features, on a ``grid`` (h, w) that has their nodes."""
+    rows = [affinity_maps(operator, [node], tuple(grid))[0] for operator in block.operators(x)]
     rows = [row[0].abs() for row in rows if row is not None]
     return torch.stack(rows).mean(0).float().cpu().numpy() if rows else None
 
@@ -55,7 +60,12 @@ def first_row(
     """``affinity_row`` of the first block that ran, over the greyed ``image`` (H, W, 3)."""
     if not seen or (row := affinity_row(*seen[0], query)) is None:
         return None
-    weights = cv2.resize(row / max(row.max(), 1e-30), image.shape[1::-1])
+    return shone(row, image, cv2.INTER_LINEAR)
+
+
+def shone(row: np.ndarray, image: np.ndarray, interpolation: int) -> np.ndarray:
+    """``row`` (h, w), to its own maximum, over the greyed ``image`` (H, W, 3)."""
+    weights = cv2.resize(row / max(row.max(), 1e-30), image.shape[1::-1], None, 0, 0, interpolation)
     colour = 255 * colormaps["inferno"](weights)[..., :3]
     grey = image.mean(-1, keepdims=True)
     return (0.3 * grey + 0.7 * colour).clip(0, 255).astype(np.uint8)
